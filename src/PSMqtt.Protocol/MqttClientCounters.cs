@@ -1,0 +1,41 @@
+namespace PSMqtt.Protocol;
+
+/// <summary>Counts since a client was made: one consistent look at them.</summary>
+public readonly record struct MqttClientCounters
+{
+    /// <summary>Messages handed to the network, repetitions not counted.</summary>
+    public long MessagesSent { get; init; }
+
+    /// <summary>Messages received, recognised repetitions not counted.</summary>
+    public long MessagesReceived { get; init; }
+
+    /// <summary>Bytes handed to the network.</summary>
+    public long BytesSent { get; init; }
+
+    /// <summary>Bytes received.</summary>
+    public long BytesReceived { get; init; }
+
+    /// <summary>Messages that a full subscription queue dropped.</summary>
+    public long MessagesDropped { get; init; }
+
+    /// <summary>Messages that matched no subscription and were not kept.</summary>
+    public long MessagesUnclaimed { get; init; }
+
+    /// <summary>Our messages of QoS 1 and 2 that wait for an acknowledgement.</summary>
+    public int InFlight { get; init; }
+
+    /// <summary>Our messages that wait to be sent.</summary>
+    public int Queued { get; init; }
+
+    /// <summary>Messages of QoS 1 and 2 that we have received and not acknowledged.</summary>
+    public int Unacknowledged { get; init; }
+
+    /// <summary>Connections made after the first.</summary>
+    public long Reconnects { get; init; }
+
+    /// <summary>Acknowledgements that nobody waited for, ignored.</summary>
+    public long StrayAcknowledgements { get; init; }
+
+    /// <summary>Our messages that expired before they could be sent.</summary>
+    public long MessagesExpired { get; init; }
+}
