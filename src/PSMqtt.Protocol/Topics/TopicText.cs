@@ -14,8 +14,7 @@ internal static class TopicText
     private const int LongestQuote = 80;
 
     /// <summary>Whether the text needs a closer look: it may be too long, or holds a surrogate.</summary>
-    public static bool NeedsCloserLook(ReadOnlySpan<char> text) =>
-        text.Length > SurelyShortEnough || text.IndexOfAnyInRange('\uD800', '\uDFFF') >= 0;
+    public static bool NeedsCloserLook(ReadOnlySpan<char> text) => text.Length > SurelyShortEnough || (!Ascii.IsValid(text) && HasSurrogate(text));
 
     /// <summary>What is wrong with the text as a UTF-8 string, as the rest of a sentence; <see langword="null"/> when nothing is.</summary>
     public static string? FindProblem(string text)
@@ -66,18 +65,36 @@ internal static class TopicText
     public static string Quote(string text)
     {
         var quoted = new StringBuilder("'");
-        foreach (char c in text.AsSpan(0, Math.Min(text.Length, LongestQuote)))
+        int end = Math.Min(text.Length, LongestQuote);
+        for (int i = 0; i < end; i++)
         {
-            if (char.IsControl(c) || char.IsSurrogate(c))
+            if (i + 1 < text.Length && char.IsSurrogatePair(text[i], text[i + 1]))
             {
-                quoted.Append(CultureInfo.InvariantCulture, $"\\u{(int)c:X4}");
+                quoted.Append(text[i]).Append(text[++i]);
+            }
+            else if (char.IsControl(text[i]) || char.IsSurrogate(text[i]))
+            {
+                quoted.Append(CultureInfo.InvariantCulture, $"\\u{(int)text[i]:X4}");
             }
             else
             {
-                quoted.Append(c);
+                quoted.Append(text[i]);
             }
         }
 
         return quoted.Append(text.Length > LongestQuote ? "...'" : "'").ToString();
+    }
+
+    private static bool HasSurrogate(ReadOnlySpan<char> text)
+    {
+        foreach (char c in text)
+        {
+            if (char.IsSurrogate(c))
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 }

@@ -99,13 +99,14 @@ internal static class EndpointText
             credential = ReadCredential(authority[..at]);
             authority = authority[(at + 1)..];
         }
-        else if (path.Contains('@', StringComparison.Ordinal) && SplitPort(authority).Port is { } notAPort && ReadPort(notAPort) is null)
-        {
-            problem = "the user name or password holds a character that ends the host's part; write '/' as %2F, '?' as %3F, '#' as %23 and '@' as %40";
-            return null;
-        }
 
         MqttEndpoint? endpoint = scheme == "unix" ? ReadUnix(authority, path, out problem) : ReadNetwork(scheme, authority, path, out problem);
+        if (endpoint is null && path.Contains('@', StringComparison.Ordinal))
+        {
+            // What was read as host and port may be a part of the password, and no problem may quote it.
+            problem = "a user name or password must not hold '/', '?' or '#' as they are; write '/' as %2F, '?' as %3F, '#' as %23 and '@' as %40";
+        }
+
         return endpoint is null ? null : endpoint with { Credential = credential };
     }
 
