@@ -1,0 +1,220 @@
+using System.Management.Automation;
+
+namespace PSMqtt.Errors;
+
+/// <summary>Every kind of error that the module reports.</summary>
+internal static class MqttErrors
+{
+    // Connecting: one for every MqttConnectFailure.
+    public static readonly MqttErrorKind ConnectFailed = new(
+        "MqttConnectFailed", ErrorCategory.ConnectionError, "Read the message; connect with -Verbose to see every step.");
+
+    public static readonly MqttErrorKind HostNotFound = new(
+        "MqttHostNotFound", ErrorCategory.ObjectNotFound, "Check the spelling of the server's name, and the machine's DNS settings.");
+
+    public static readonly MqttErrorKind ConnectionRefused = new(
+        "MqttConnectionRefused", ErrorCategory.ConnectionError,
+        "Check that the broker runs and that the port is right: 1883 is usual for MQTT, 8883 for MQTT over TLS.");
+
+    public static readonly MqttErrorKind HostUnreachable = new(
+        "MqttHostUnreachable", ErrorCategory.ConnectionError, "Check the network, the VPN and the routes from this machine to the server.");
+
+    public static readonly MqttErrorKind ConnectTimeout = new(
+        "MqttConnectTimeout", ErrorCategory.OperationTimeout,
+        "Check the address and the firewalls in between; give a slow network more time with -TimeoutSeconds.");
+
+    public static readonly MqttErrorKind NoResponse = new(
+        "MqttNoResponse", ErrorCategory.OperationTimeout,
+        "Something listens there but says nothing: check that it is an MQTT broker, and whether the port expects TLS (mqtts://).");
+
+    public static readonly MqttErrorKind NotMqtt = new(
+        "MqttNotMqtt", ErrorCategory.ProtocolError, "Check the port: what listens there does not speak MQTT. For MQTT over WebSocket use ws:// or wss://.");
+
+    public static readonly MqttErrorKind ClosedByPeer = new(
+        "MqttClosedByPeer", ErrorCategory.ConnectionError,
+        "The peer hung up before it answered: check whether the port expects TLS (mqtts://), and the broker's log.");
+
+    public static readonly MqttErrorKind ConnectRefused = new(
+        "MqttConnectRefused", ErrorCategory.ConnectionError, "The broker refused the connection: its reason is in the message; see the broker's log.");
+
+    public static readonly MqttErrorKind UnsupportedVersion = new(
+        "MqttUnsupportedVersion", ErrorCategory.ConnectionError, "Leave -ProtocolVersion out, so that a version which the broker speaks is found.");
+
+    public static readonly MqttErrorKind BadCredentials = new(
+        "MqttBadCredentials", ErrorCategory.AuthenticationError, "Check user name and password (-Credential) and what the broker allows this user.");
+
+    public static readonly MqttErrorKind ClientIdRefused = new(
+        "MqttClientIdRefused", ErrorCategory.InvalidArgument, "Choose another -ClientId: the broker does not accept this one.");
+
+    public static readonly MqttErrorKind AuthenticationFailed = new(
+        "MqttAuthenticationFailed", ErrorCategory.AuthenticationError, "Check the authentication method, and the script block that answers for it.");
+
+    public static readonly MqttErrorKind ProxyRefused = new(
+        "MqttProxyRefused", ErrorCategory.ConnectionError, "Check the address of the proxy, and whether it allows tunnels to this server and port.");
+
+    public static readonly MqttErrorKind ProxyAuthenticationRequired = new(
+        "MqttProxyAuthenticationRequired", ErrorCategory.AuthenticationError, "Give -ProxyCredential to New-MqttConnectionOption.");
+
+    public static readonly MqttErrorKind PeerSpeaksNoTls = new(
+        "MqttPeerSpeaksNoTls", ErrorCategory.ProtocolError, "Connect without TLS (mqtt://), or to the broker's TLS port, usually 8883.");
+
+    public static readonly MqttErrorKind PeerSpeaksTls = new(
+        "MqttPeerSpeaksTls", ErrorCategory.ProtocolError, "Connect with TLS: mqtts://, wss:// or -Tls.");
+
+    public static readonly MqttErrorKind CertificateExpired = new(
+        "MqttCertificateExpired", ErrorCategory.SecurityError, "Have the server's certificate renewed, or set this machine's clock.");
+
+    public static readonly MqttErrorKind CertificateNameMismatch = new(
+        "MqttCertificateNameMismatch", ErrorCategory.SecurityError,
+        "Connect by a name that is in the certificate; -SkipHostNameCheck accepts any name of a trusted certificate.");
+
+    public static readonly MqttErrorKind CertificateUntrusted = new(
+        "MqttCertificateUntrusted", ErrorCategory.SecurityError, "Give the root certificate of the server's certificate with -CACertificate.");
+
+    public static readonly MqttErrorKind CertificateRevoked = new(
+        "MqttCertificateRevoked", ErrorCategory.SecurityError, "Ask whoever runs the server for a certificate that has not been revoked.");
+
+    public static readonly MqttErrorKind ClientCertificateRequired = new(
+        "MqttClientCertificateRequired", ErrorCategory.AuthenticationError, "Give the client's certificate with -Certificate and -CertificateKey.");
+
+    public static readonly MqttErrorKind TlsFailed = new(
+        "MqttTlsFailed", ErrorCategory.SecurityError, "Check which versions and ciphers of TLS the server allows; its log says why it refused.");
+
+    public static readonly MqttErrorKind WebSocketRefused = new(
+        "MqttWebSocketRefused", ErrorCategory.ConnectionError, "Check the path of the URI (often /mqtt) and the port of the broker's WebSocket listener.");
+
+    public static readonly MqttErrorKind WebSocketSubprotocol = new(
+        "MqttWebSocketSubprotocol", ErrorCategory.ProtocolError, "Check that the URI's path leads to an MQTT broker and not to another WebSocket service.");
+
+    public static readonly MqttErrorKind NoServiceRecord = new(
+        "MqttNoServiceRecord", ErrorCategory.ObjectNotFound, "Ask for the server's name: the domain publishes no _mqtt._tcp service record.");
+
+    // Operations: one for every MqttOperationFailure, and one for every timeout.
+    public static readonly MqttErrorKind PublishRejected = new(
+        "MqttPublishRejected", ErrorCategory.PermissionDenied, "Check the topic, and what the broker allows this client to publish.");
+
+    public static readonly MqttErrorKind SubscribeRejected = new(
+        "MqttSubscribeRejected", ErrorCategory.PermissionDenied, "Check the topic filter, and what the broker allows this client to subscribe to.");
+
+    public static readonly MqttErrorKind UnsubscribeRejected = new(
+        "MqttUnsubscribeRejected", ErrorCategory.InvalidOperation, "See the broker's log for why it keeps the subscription.");
+
+    public static readonly MqttErrorKind NotSupportedByServer = new(
+        "MqttNotSupportedByServer", ErrorCategory.NotImplemented, "Get-MqttConnection shows what the broker announced; stay within it.");
+
+    public static readonly MqttErrorKind NotConnected = new(
+        "MqttNotConnected", ErrorCategory.ConnectionError,
+        "Wait until the connection is back, use QoS 1 or 2 (kept until then), or connect again with Connect-Mqtt.");
+
+    public static readonly MqttErrorKind PublishQueueFull = new(
+        "MqttPublishQueueFull", ErrorCategory.LimitsExceeded,
+        "Send more slowly while the connection is down, or raise -PublishQueueLimit of New-MqttConnectionOption.");
+
+    public static readonly MqttErrorKind PacketTooLarge = new(
+        "MqttPacketTooLarge", ErrorCategory.LimitsExceeded,
+        "Send a smaller payload, or raise the broker's limit; Get-MqttConnection shows it as MaximumPacketSize.");
+
+    public static readonly MqttErrorKind SubscriptionConflict = new(
+        "MqttSubscriptionConflict", ErrorCategory.ResourceExists,
+        "End the other subscription with Unregister-MqttSubscription, use the same options, or another connection.");
+
+    public static readonly MqttErrorKind OutcomeUnknown = new(
+        "MqttOutcomeUnknown", ErrorCategory.ConnectionError,
+        "The message may or may not have been delivered: send it again if a duplicate does no harm.");
+
+    public static readonly MqttErrorKind Disconnected = new(
+        "MqttDisconnected", ErrorCategory.ConnectionError, "The connection was ended while the operation waited: connect again and repeat it.");
+
+    public static readonly MqttErrorKind MessageExpired = new(
+        "MqttMessageExpired", ErrorCategory.OperationTimeout, "Give the message a longer -MessageExpiry.");
+
+    public static readonly MqttErrorKind SendTimeout = new(
+        "MqttSendTimeout", ErrorCategory.OperationTimeout,
+        "A message of QoS 1 or 2 that timed out may still be delivered. Check the connection (Get-MqttConnection), or raise -TimeoutSeconds.");
+
+    public static readonly MqttErrorKind SubscribeTimeout = new(
+        "MqttSubscribeTimeout", ErrorCategory.OperationTimeout, "Check the connection (Get-MqttConnection), or raise -TimeoutSeconds.");
+
+    public static readonly MqttErrorKind UnsubscribeTimeout = new(
+        "MqttUnsubscribeTimeout", ErrorCategory.OperationTimeout, "Check the connection (Get-MqttConnection), or raise -TimeoutSeconds.");
+
+    public static readonly MqttErrorKind DisconnectTimeout = new(
+        "MqttDisconnectTimeout", ErrorCategory.OperationTimeout,
+        "The connection is closed, but not everything in flight was acknowledged in time: raise -TimeoutSeconds to wait longer.");
+
+    public static readonly MqttErrorKind ReceiveTimeout = new(
+        "MqttReceiveTimeout", ErrorCategory.OperationTimeout, "Check that messages are sent to this topic, or allow more time.");
+
+    public static readonly MqttErrorKind ProtocolError = new(
+        "MqttProtocolError", ErrorCategory.ProtocolError, "The peer broke the MQTT specification: report it to whoever makes it.");
+
+    public static readonly MqttErrorKind ConnectionLost = new(
+        "MqttConnectionLost", ErrorCategory.ConnectionError, "The connection has ended for good: connect again with Connect-Mqtt.");
+
+    // Misuse.
+    public static readonly MqttErrorKind InvalidServer = new(
+        "MqttInvalidServer", ErrorCategory.InvalidArgument, "Write a host name, host:port, or a URI such as mqtts://broker.example.com:8883.");
+
+    public static readonly MqttErrorKind InvalidOption = new(
+        "MqttInvalidOption", ErrorCategory.InvalidArgument, "Correct the parameter that the message names.");
+
+    public static readonly MqttErrorKind ClientIdRequired = new(
+        "MqttClientIdRequired", ErrorCategory.InvalidArgument, "Give -ClientId: a session can only be found again by the client identifier it was made with.");
+
+    public static readonly MqttErrorKind ConnectionNameInUse = new(
+        "MqttConnectionNameInUse", ErrorCategory.ResourceExists, "Choose another -Name, or end the other connection with Disconnect-Mqtt.");
+
+    public static readonly MqttErrorKind NoCurrentConnection = new(
+        "MqttNoCurrentConnection", ErrorCategory.ConnectionError, "Connect with Connect-Mqtt, or give a connection with -Connection.");
+
+    public static readonly MqttErrorKind ConnectionNotFound = new(
+        "MqttConnectionNotFound", ErrorCategory.ObjectNotFound, "Get-MqttConnection lists the connections of this runspace.");
+
+    public static readonly MqttErrorKind InvalidTopic = new(
+        "MqttInvalidTopic", ErrorCategory.InvalidArgument, "A topic name has 1 to 65,535 bytes and none of the characters + # and null.");
+
+    public static readonly MqttErrorKind InvalidTopicFilter = new(
+        "MqttInvalidTopicFilter", ErrorCategory.InvalidArgument,
+        "In a topic filter + stands for one whole level and # for all that follow, as the last level: plant/+/temperature, plant/#.");
+
+    public static readonly MqttErrorKind TopicRequired = new(
+        "MqttTopicRequired", ErrorCategory.InvalidArgument,
+        "Give -Topic, or pipe in MqttMessage objects or objects with the properties Topic and Payload.");
+
+    public static readonly MqttErrorKind InvalidMessage = new(
+        "MqttInvalidMessage", ErrorCategory.InvalidArgument, "Correct the part of the message that the error names.");
+
+    public static readonly MqttErrorKind InvalidPayload = new(
+        "MqttInvalidPayload", ErrorCategory.InvalidData, "Convert the object to a string or to bytes before it is sent.");
+
+    public static readonly MqttErrorKind PayloadNotJson = new(
+        "MqttPayloadNotJson", ErrorCategory.InvalidData, "Use the message's Text or Payload instead.");
+
+    public static readonly MqttErrorKind FileNotFound = new(
+        "MqttFileNotFound", ErrorCategory.ObjectNotFound, "Check the path; -LiteralPath takes it without wildcards.");
+
+    public static readonly MqttErrorKind FileUnreadable = new(
+        "MqttFileUnreadable", ErrorCategory.ReadError, "Check the permissions of the file and whether another program has it open.");
+
+    public static readonly MqttErrorKind CertificateUnreadable = new(
+        "MqttCertificateUnreadable", ErrorCategory.ReadError, "Give a PEM or PFX file that can be read, with -CertificatePassword where it has one.");
+
+    public static readonly MqttErrorKind RequiresMqtt5 = new(
+        "MqttRequiresMqtt5", ErrorCategory.InvalidOperation, "Leave the parameter out, or connect to a broker that speaks MQTT 5.0.");
+
+    public static readonly MqttErrorKind NoSubscription = new(
+        "MqttNoSubscription", ErrorCategory.InvalidOperation, "Register one with Register-MqttSubscription, or receive from a topic with -Topic.");
+
+    public static readonly MqttErrorKind SubscriptionNotFound = new(
+        "MqttSubscriptionNotFound", ErrorCategory.ObjectNotFound, "Get-MqttSubscription lists the subscriptions of the connection.");
+
+    public static readonly MqttErrorKind SubscriptionEnded = new(
+        "MqttSubscriptionEnded", ErrorCategory.InvalidOperation, "Register it again with Register-MqttSubscription.");
+
+    public static readonly MqttErrorKind NotToBeConfirmed = new(
+        "MqttNotToBeConfirmed", ErrorCategory.InvalidArgument,
+        "Confirm a message once, and only messages of QoS 1 or 2 of a subscription registered with -ManualAcknowledge.");
+
+    public static readonly MqttErrorKind Unexpected = new(
+        "MqttUnexpectedError", ErrorCategory.NotSpecified, "This is likely a fault of the module: report it with the message and $Error[0].Exception.");
+}
