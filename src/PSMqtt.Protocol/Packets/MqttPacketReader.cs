@@ -6,12 +6,13 @@ namespace PSMqtt.Protocol.Packets;
 internal static class MqttPacketReader
 {
     /// <summary>
-    /// For each type of packet, the values of the four flag bits that it may have, as a set of bits. PUBLISH: DUP only with QoS 1 and 2, and no
-    /// QoS 3. PUBREL: MQTT 3.1 knows DUP there; <see cref="AcknowledgementPacket.Read"/> refuses it in later versions.
+    /// The first bytes that a packet may have, as a set of bits: two bytes a type, for flags 0 to 7 and 8 to 15. PUBLISH: DUP only with QoS 1 and 2,
+    /// and no QoS 3. PUBREL: MQTT 3.1 knows DUP there; <see cref="AcknowledgementPacket.Read"/> refuses it in later versions.
     /// </summary>
-    private static ReadOnlySpan<ushort> AllowedFlags =>
+    private static ReadOnlySpan<byte> FirstBytes =>
     [
-        0x0000, 0x0001, 0x0001, 0x3C3F, 0x0001, 0x0001, 0x0404, 0x0001, 0x0004, 0x0001, 0x0004, 0x0001, 0x0001, 0x0001, 0x0001, 0x0001,
+        0x00, 0x00, 0x01, 0x00, 0x01, 0x00, 0x3F, 0x3C, 0x01, 0x00, 0x01, 0x00, 0x04, 0x04, 0x01, 0x00, 0x04, 0x00, 0x01, 0x00, 0x04, 0x00, 0x01,
+        0x00, 0x01, 0x00, 0x01, 0x00, 0x01, 0x00, 0x01, 0x00,
     ];
 
     /// <summary>Looks for a whole packet at the start of a buffer. Nothing is allocated, whatever length a packet announces.</summary>
@@ -33,7 +34,7 @@ internal static class MqttPacketReader
         byte first = buffer[0];
         var type = (MqttPacketType)(first >> 4);
         byte flags = (byte)(first & 0x0F);
-        if (((AllowedFlags[first >> 4] >> flags) & 1) == 0)
+        if (((FirstBytes[first >> 3] >> (first & 7)) & 1) == 0)
         {
             ThrowFirstByte(type, flags);
         }

@@ -39,29 +39,6 @@ internal static class MqttPropertyTable
     private const ulong Limits =
         1UL << (int)SessionExpiryInterval | 1UL << (int)ReceiveMaximum | 1UL << (int)MaximumPacketSize | 1UL << (int)TopicAliasMaximum;
 
-    private static ReadOnlySpan<ulong> AllowedSets =>
-    [
-        Message | 1UL << (int)WillDelayInterval,
-        Limits | Authentication | 1UL << (int)RequestResponseInformation | 1UL << (int)RequestProblemInformation | 1UL << (int)UserProperty,
-        Limits | Authentication | Reason | 1UL << (int)MaximumQoS | 1UL << (int)RetainAvailable | 1UL << (int)AssignedClientIdentifier
-            | 1UL << (int)WildcardSubscriptionAvailable | 1UL << (int)SubscriptionIdentifierAvailable
-            | 1UL << (int)SharedSubscriptionAvailable | 1UL << (int)ServerKeepAlive | 1UL << (int)ResponseInformation
-            | 1UL << (int)ServerReference,
-        Message | 1UL << (int)TopicAlias | 1UL << (int)SubscriptionIdentifier,
-        Reason,
-        Reason,
-        Reason,
-        Reason,
-        1UL << (int)SubscriptionIdentifier | 1UL << (int)UserProperty,
-        Reason,
-        1UL << (int)UserProperty,
-        Reason,
-        0,
-        0,
-        Reason | 1UL << (int)SessionExpiryInterval | 1UL << (int)ServerReference,
-        Authentication | Reason,
-    ];
-
     private static ReadOnlySpan<MqttPropertyKind> Kinds =>
     [
         MqttPropertyKind.None,
@@ -110,7 +87,24 @@ internal static class MqttPropertyTable
     ];
 
     /// <summary>The properties that a packet may carry: bit n stands for identifier n.</summary>
-    public static ulong Allowed(MqttPacketType owner) => AllowedSets[(int)owner];
+    public static ulong Allowed(MqttPacketType owner) => owner switch
+    {
+        Will => Message | 1UL << (int)WillDelayInterval,
+        MqttPacketType.Connect => Limits | Authentication | 1UL << (int)RequestResponseInformation | 1UL << (int)RequestProblemInformation
+            | 1UL << (int)UserProperty,
+        MqttPacketType.ConnAck => Limits | Authentication | Reason | 1UL << (int)MaximumQoS | 1UL << (int)RetainAvailable
+            | 1UL << (int)AssignedClientIdentifier | 1UL << (int)WildcardSubscriptionAvailable | 1UL << (int)SubscriptionIdentifierAvailable
+            | 1UL << (int)SharedSubscriptionAvailable | 1UL << (int)ServerKeepAlive | 1UL << (int)ResponseInformation
+            | 1UL << (int)ServerReference,
+        MqttPacketType.Publish => Message | 1UL << (int)TopicAlias | 1UL << (int)SubscriptionIdentifier,
+        MqttPacketType.PubAck or MqttPacketType.PubRec or MqttPacketType.PubRel or MqttPacketType.PubComp => Reason,
+        MqttPacketType.SubAck or MqttPacketType.UnsubAck => Reason,
+        MqttPacketType.Subscribe => 1UL << (int)SubscriptionIdentifier | 1UL << (int)UserProperty,
+        MqttPacketType.Unsubscribe => 1UL << (int)UserProperty,
+        MqttPacketType.Disconnect => Reason | 1UL << (int)SessionExpiryInterval | 1UL << (int)ServerReference,
+        MqttPacketType.Auth => Authentication | Reason,
+        _ => 0,
+    };
 
     /// <summary>The properties that a packet may carry more than once.</summary>
     public static ulong Repeatable(MqttPacketType owner) => owner == MqttPacketType.Publish

@@ -4,17 +4,20 @@ namespace PSMqtt.Protocol.Packets;
 
 /// <summary>
 /// Turns the bytes of topic names into strings, and remembers those it has seen, so that a topic that comes again costs no allocation and no
-/// validation. Bounded: at most 1,024 topics of at most 256 bytes; it grows to that only when that many topics come. Not safe for several threads.
+/// validation. Bounded: about a thousand topics of at most 256 bytes; it grows to that only when that many come. Not safe for several threads.
 /// </summary>
 internal sealed class TopicCache
 {
     private const int LongestKept = 256;
     private const int SmallestSize = 16;
-    private const int LargestSize = 1024;
+    private const int LargestSize = 2048;
+
+    /// <summary>How far from its own place a topic may be kept.</summary>
+    private const int Reach = 8;
 
     private Entry[] _entries = [];
     private Entry _last;
-    private int _replaced;
+    private int _count;
 
     /// <summary>The topic name of these bytes.</summary>
     /// <param name="utf8">The bytes, as a PUBLISH carries them.</param>
@@ -43,12 +46,15 @@ internal sealed class TopicCache
         Entry[] entries = _entries;
         if (entries.Length > 0)
         {
-            // Two places for each topic: its own and the neighbour's.
-            uint place = hash & (uint)(entries.Length - 1);
-            for (int attempt = 0; attempt < 2; attempt++, place ^= 1)
+            for (uint step = 0; step < Reach; step++)
             {
-                ref readonly Entry entry = ref entries[place];
-                if (entry.Hash == hash && entry.Utf8 is { } known && utf8.SequenceEqual(known))
+                ref readonly Entry entry = ref entries[(hash + step) & (uint)(entries.Length - 1)];
+                if (entry.Utf8 is not { } known)
+                {
+                    break;
+                }
+
+                if (entry.Hash == hash && utf8.SequenceEqual(known))
                 {
                     _last = entry;
                     return entry.Topic;
@@ -57,39 +63,37 @@ internal sealed class TopicCache
         }
 
         _last = new Entry(hash, utf8.ToArray(), MqttText.ReadTopicName(utf8));
+        if (2 * _count >= entries.Length && entries.Length < LargestSize)
+        {
+            Grow();
+        }
+
         Keep(_last);
         return _last.Topic;
     }
 
     private void Keep(in Entry entry)
     {
-        if (_entries.Length == 0)
+        for (uint step = 0; step < Reach; step++)
         {
-            _entries = new Entry[SmallestSize];
-        }
-
-        uint place = entry.Hash & (uint)(_entries.Length - 1);
-        if (_entries[place].Utf8 is not null)
-        {
-            ref Entry neighbour = ref _entries[place ^ 1];
-            if (neighbour.Utf8 is not null && ++_replaced > _entries.Length / 4 && _entries.Length < LargestSize)
+            ref Entry place = ref _entries[(entry.Hash + step) & (uint)(_entries.Length - 1)];
+            if (place.Utf8 is null)
             {
-                Grow();
-                Keep(entry);
+                place = entry;
+                _count++;
                 return;
             }
-
-            neighbour = _entries[place];
         }
 
-        _entries[place] = entry;
+        // All places are taken: another topic gives way, a different one for each that comes.
+        _entries[(entry.Hash + (entry.Hash >> 16) % Reach) & (uint)(_entries.Length - 1)] = entry;
     }
 
     private void Grow()
     {
         Entry[] old = _entries;
-        _entries = new Entry[old.Length * 4];
-        _replaced = 0;
+        _entries = new Entry[Math.Max(SmallestSize, 2 * old.Length)];
+        _count = 0;
         foreach (Entry entry in old)
         {
             if (entry.Utf8 is not null)
