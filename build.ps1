@@ -1,0 +1,133 @@
+<#
+.SYNOPSIS
+    Every task of this repository.
+.DESCRIPTION
+    Build   builds the solution and lays out the module in out/PSMqtt.
+    Test    builds, runs the xunit and the Pester suites, and closes with "N passed, N failed, N skipped".
+            Pester 5 or later runs the Pester files where it is installed, the test host where it is not.
+    Demo    starts the embedded broker and shows a round trip with live readings of this machine; with -Server, against your broker.
+    Clean   removes what was built.
+
+    It needs the .NET SDK. Where there is no PowerShell, build.sh does the same.
+.EXAMPLE
+    ./build.ps1 test
+.EXAMPLE
+    ./build.ps1 demo -Server mqtt://localhost:1883
+#>
+param(
+    [ValidateSet('Build', 'Test', 'Demo', 'Clean')]
+    [string] $Task = 'Build',
+
+    # The broker the demo uses. Default: one of its own.
+    [string] $Server
+)
+
+# Only the language and .NET are used here, so that the test host can run this file too.
+Set-StrictMode -Version Latest
+$ErrorActionPreference = 'Stop'
+
+$root = $PSScriptRoot
+$solution = "$root/PSMqtt.slnx"
+$testHost = "$root/tests/PSMqtt.TestHost/bin/Release/net10.0/PSMqtt.TestHost.dll"
+$closingLine = '^(\d+) passed, (\d+) failed, (\d+) skipped$'
+$env:DOTNET_CLI_TELEMETRY_OPTOUT = '1'
+$env:DOTNET_NOLOGO = '1'
+
+function Invoke-Build {
+    & dotnet build $solution -c Release -nologo -v quiet -clp:NoSummary | Out-Host
+    $LASTEXITCODE -eq 0
+}
+
+# Passed, failed and skipped from the closing line of xunit or of a Pester run; nothing where there is none.
+function Get-Count([string[]] $Lines) {
+    $counts = $null
+    foreach ($line in $Lines) {
+        if ($line -match $closingLine) {
+            $counts = @{ Passed = [int]$Matches[1]; Failed = [int]$Matches[2]; Skipped = [int]$Matches[3] }
+        }
+        elseif ($line -match 'Total: (\d+), Errors: (\d+), Failed: (\d+), Skipped: (\d+), Not Run: (\d+)') {
+            $counts = @{
+                Passed  = [int]$Matches[1] - [int]$Matches[3] - [int]$Matches[4] - [int]$Matches[5]
+                Failed  = [int]$Matches[2] + [int]$Matches[3]
+                Skipped = [int]$Matches[4]
+            }
+        }
+    }
+
+    $counts
+}
+
+# Runs a suite, shows what it prints, and adds its counts. One that ends without its closing line has crashed, and counts as failed.
+function Invoke-Suite([string] $Name, [string] $Program, [string[]] $Arguments, [hashtable] $Total) {
+    "== $Name" | Out-Host
+    $lines = [Collections.Generic.List[string]]::new()
+    & $Program @Arguments | ForEach-Object {
+        $lines.Add("$_")
+        if ("$_" -notmatch $closingLine) { "$_" }
+    } | Out-Host
+    $code = $LASTEXITCODE
+
+    $counts = Get-Count $lines
+    if (-not $counts) {
+        "$Name ended with exit code $code and without a result: counted as failed." | Out-Host
+        $Total.Failed++
+        return
+    }
+
+    if ($code -ne 0 -and $counts.Failed -eq 0) {
+        "$Name reported no failure, but ended with exit code ${code}: counted as failed." | Out-Host
+        $counts.Failed = 1
+    }
+
+    $Total.Passed += $counts.Passed
+    $Total.Failed += $counts.Failed
+    $Total.Skipped += $counts.Skipped
+    "== ${Name}: $($counts.Passed + $counts.Failed + $counts.Skipped) tests, $($counts.Failed) failed, $($counts.Skipped) skipped" | Out-Host
+    '' | Out-Host
+}
+
+function Invoke-Test {
+    $total = @{ Passed = 0; Failed = 0; Skipped = 0 }
+    if (-not (Invoke-Build)) {
+        'The build failed: no test was run.' | Out-Host
+        $total.Failed = 1
+    }
+    else {
+        foreach ($project in [IO.Directory]::GetFiles("$root/tests", '*.Tests.csproj', 'AllDirectories')) {
+            $name = [IO.Path]::GetFileNameWithoutExtension($project)
+            Invoke-Suite $name 'dotnet' "$root/tests/$name/bin/Release/net10.0/$name.dll", '-noLogo', '-noColor' $total
+        }
+
+        $pester = Get-Module -ListAvailable -Name Pester | Where-Object { $_.Version -ge [version]'5.0' }
+        if ($pester) {
+            # In a process of its own: the module stays loaded, and its files in use, for as long as a process lives.
+            Invoke-Suite 'Pester files' ([Environment]::ProcessPath) '-NoProfile', '-NonInteractive', '-File', "$root/tests/Invoke-PesterSuite.ps1" $total
+        }
+        else {
+            Invoke-Suite 'Pester files (test host)' 'dotnet' $testHost, 'test', "$root/tests/PSMqtt.Tests" $total
+        }
+    }
+
+    "$($total.Passed) passed, $($total.Failed) failed, $($total.Skipped) skipped" | Out-Host
+    $total.Failed -eq 0
+}
+
+switch ($Task) {
+    'Build' {
+        if (-not (Invoke-Build)) { exit 1 }
+        "Built: $root/out/PSMqtt/PSMqtt.psd1"
+    }
+    'Test' {
+        if (-not (Invoke-Test)) { exit 1 }
+    }
+    'Demo' {
+        if (-not (Invoke-Build)) { exit 1 }
+        $parameters = @{}
+        if ($Server) { $parameters.Server = $Server }
+        & "$root/examples/Demo.ps1" @parameters
+    }
+    'Clean' {
+        & dotnet clean $solution -c Release -nologo -v quiet -clp:NoSummary
+        if ([IO.Directory]::Exists("$root/out")) { [IO.Directory]::Delete("$root/out", $true) }
+    }
+}

@@ -1,0 +1,104 @@
+#!/usr/bin/env bash
+# Every task of this repository: ./build.sh build | test | demo [-Server <uri>] | clean
+# Where there is PowerShell, build.ps1 does the work. Where there is only the .NET SDK, the test host stands in for it.
+set -uo pipefail
+
+root="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+task="$(printf '%s' "${1:-build}" | tr '[:upper:]' '[:lower:]')"
+if [ $# -gt 0 ]; then shift; fi
+
+if command -v pwsh >/dev/null 2>&1; then
+    exec pwsh -NoProfile -NonInteractive -File "$root/build.ps1" "$task" "$@"
+fi
+
+if ! command -v dotnet >/dev/null 2>&1; then
+    echo "The .NET SDK is missing: install version 10 or later (https://dot.net), then run this again." >&2
+    exit 1
+fi
+
+export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
+host="$root/tests/PSMqtt.TestHost/bin/Release/net10.0/PSMqtt.TestHost.dll"
+passed=0 failed=0 skipped=0
+
+build() {
+    dotnet build "$root/PSMqtt.slnx" -c Release -nologo -v quiet -clp:NoSummary
+}
+
+# Prints "passed failed skipped" from the closing line of xunit or of the test host; nothing where there is none.
+counts_in() {
+    awk '
+        /^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$/ { p = $1; f = $3; s = $5; found = 1 }
+        /Total: [0-9]+, Errors: [0-9]+, Failed: [0-9]+, Skipped: [0-9]+, Not Run: [0-9]+/ {
+            gsub(/[^0-9,]+/, " "); n = split(substr($0, 1), field, ",")
+            split(field[1], total, " "); t = total[length(total)] + 0
+            f = field[2] + field[3]; s = field[4] + 0; p = t - field[3] - s - field[5]; found = 1
+        }
+        END { if (found) print p, f, s }' "$1"
+}
+
+# Runs a suite ($1: its name; the rest: the command), shows what it prints, and adds its counts.
+# One that ends without its closing line has crashed, and counts as failed.
+suite() {
+    local name="$1" log counts code p f s
+    shift
+    echo "== $name"
+    log="$(mktemp)"
+    "$@" 2>&1 | tee "$log" | grep -vE '^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$'
+    code=${PIPESTATUS[0]}
+    counts="$(counts_in "$log")"
+    rm -f "$log"
+    if [ -z "$counts" ]; then
+        echo "$name ended with exit code $code and without a result: counted as failed."
+        failed=$((failed + 1))
+        return
+    fi
+
+    read -r p f s <<<"$counts"
+    if [ "$code" -ne 0 ] && [ "$f" -eq 0 ]; then
+        echo "$name reported no failure, but ended with exit code $code: counted as failed."
+        f=1
+    fi
+
+    passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+    echo "== $name: $((p + f + s)) tests, $f failed, $s skipped"
+    echo
+}
+
+run_tests() {
+    if ! build; then
+        echo "The build failed: no test was run."
+        echo "0 passed, 1 failed, 0 skipped"
+        return 1
+    fi
+
+    local project name
+    for project in "$root"/tests/*/*.Tests.csproj; do
+        name="$(basename "$project" .csproj)"
+        suite "$name" dotnet "$root/tests/$name/bin/Release/net10.0/$name.dll" -noLogo -noColor
+    done
+
+    suite 'Pester files (test host)' dotnet "$host" test "$root/tests/PSMqtt.Tests"
+
+    echo "$passed passed, $failed failed, $skipped skipped"
+    [ "$failed" -eq 0 ]
+}
+
+case "$task" in
+    build)
+        build && echo "Built: $root/out/PSMqtt/PSMqtt.psd1"
+        ;;
+    test)
+        run_tests
+        ;;
+    demo)
+        build && dotnet "$host" run "$root/examples/Demo.ps1" "$@"
+        ;;
+    clean)
+        dotnet clean "$root/PSMqtt.slnx" -c Release -nologo -v quiet -clp:NoSummary
+        rm -rf "$root/out"
+        ;;
+    *)
+        echo "There is no task '$task'. The tasks: build, test, demo, clean." >&2
+        exit 2
+        ;;
+esac
