@@ -68,8 +68,11 @@ public sealed record MqttClientOptions
     /// <summary>The most topic aliases that are used towards the server, within what it allows (5.0): 0 to 65,535. Default: 64; 0 turns them off.</summary>
     public int OutboundTopicAliasMaximum { get; init; } = 64;
 
-    /// <summary>How many of our QoS 1 and 2 messages may be unacknowledged at a time: 1 to 65,535; the server may allow fewer. Default: 1,000.</summary>
-    public int InFlightMaximum { get; init; } = 1000;
+    /// <summary>
+    /// How many of our QoS 1 and 2 messages may be unacknowledged at a time: 1 to 65,535; a 5.0 server may allow fewer. Default, <see langword="null"/>:
+    /// 1,000 on 5.0, and 20 on 3.1 and 3.1.1, where a server cannot say what it takes and some close the connection of a client that sends more.
+    /// </summary>
+    public int? InFlightMaximum { get; init; }
 
     /// <summary>How many messages of QoS 1 and 2 may wait to be sent. Default: 100,000. While disconnected a full queue is an error.</summary>
     public int PublishQueueLimit { get; init; } = 100_000;

@@ -17,6 +17,7 @@ public sealed class MqttMessage
     private readonly MqttMessageProperties? _properties;
     private readonly long _timestampTicks;
     private string? _text;
+    private Sessions.InboundEntry? _entry;
 
     /// <summary>Creates an empty message. Set <see cref="Topic"/> and what else it needs with an initialiser.</summary>
     public MqttMessage()
@@ -158,11 +159,10 @@ public sealed class MqttMessage
 
     internal MqttMessageProperties? Properties => _properties;
 
-    /// <summary>What a received message of QoS 1 or 2 is acknowledged through; <see langword="null"/> on others, and once that has been done.</summary>
-    internal Sessions.InboundLedger? Ledger { get; set; }
+    /// <summary>The acknowledgement that a received message of QoS 1 or 2 owes; <see langword="null"/> on others, and once it is given.</summary>
+    internal Sessions.InboundEntry? TakeEntry() => Interlocked.Exchange(ref _entry, null);
 
-    /// <summary>The message's place in its <see cref="Ledger"/>.</summary>
-    internal long LedgerEntry { get; set; }
+    internal void SetEntry(Sessions.InboundEntry entry) => _entry = entry;
 
     /// <summary>The payload as text: see <see cref="Text"/>.</summary>
     /// <returns>The text.</returns>

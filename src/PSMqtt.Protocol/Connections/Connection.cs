@@ -1,0 +1,274 @@
+using System.Threading.Channels;
+using PSMqtt.Protocol.Packets;
+using PSMqtt.Protocol.Sessions;
+using PSMqtt.Protocol.Transports;
+
+namespace PSMqtt.Protocol.Connections;
+
+/// <summary>One connection from CONNACK to its end: the reader loop, the writer, the keep-alive.</summary>
+internal sealed class Connection
+{
+    /// <summary>How long the peer may take to end its side when we have ended ours.</summary>
+    private static readonly TimeSpan s_closeTime = TimeSpan.FromSeconds(2);
+
+    private readonly MqttClientOptions _options;
+    private readonly Session _session;
+    private readonly ITransport _transport;
+    private readonly ReceiveBuffer _buffer;
+    private readonly Action<MqttTraceKind, string>? _trace;
+    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private KeepAlive? _keepAlive;
+    private ChannelWriter<AuthPacket>? _authentication;
+    private ConnectionEnd? _end;
+
+    public Connection(
+        MqttClientOptions options, Session session, ITransport transport, ReceiveBuffer buffer, MqttConnectResult limits,
+        Action<MqttTraceKind, string>? trace)
+    {
+        _options = options;
+        _session = session;
+        _transport = transport;
+        _buffer = buffer;
+        _trace = trace;
+        Limits = limits;
+        Established = options.TimeProvider.GetTimestamp();
+        Writer = new ConnectionWriter(session.Gate, transport, options.TimeProvider, session.Outbound.Pump, WriterFailed)
+        {
+            Sending = trace is null ? null : TraceSent,
+        };
+    }
+
+    public MqttConnectResult Limits { get; }
+
+    public ConnectionWriter Writer { get; }
+
+    /// <summary>When CONNACK had come (a timestamp of the time provider).</summary>
+    public long Established { get; }
+
+    public long BytesReceived { get; private set; }
+
+    /// <summary>Reads until the connection ends, for whatever reason, and closes it.</summary>
+    public async Task<ConnectionEnd> RunAsync()
+    {
+        _keepAlive = new KeepAlive(_session.Gate, _options.TimeProvider, Writer, Limits.KeepAlive, message => Abort(Lost(message)));
+        try
+        {
+            await ReadAsync().ConfigureAwait(false);
+        }
+        catch (MqttProtocolException e)
+        {
+            SetEnd(new ConnectionEnd
+            {
+                Error = e,
+                ReasonCode = e.ReasonCode,
+                Explanation = $"The connection was closed, because the server broke the protocol. {e.Message}",
+            });
+            await SayDisconnectAsync(new DisconnectPacket { ReasonCode = e.ReasonCode }).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is IOException or ObjectDisposedException or MqttConnectException)
+        {
+            SetEnd(Lost($"The connection was lost: {e.Message}", e));
+        }
+        finally
+        {
+            _keepAlive.Stop();
+            _authentication?.TryComplete();
+            _session.Detach();
+            _transport.Abort();
+            await _transport.DisposeAsync().ConfigureAwait(false);
+            _ended.TrySetResult();
+        }
+
+        return _end!;
+    }
+
+    /// <summary>Ends the connection from our side: what was written leaves, then DISCONNECT, then the stream ends.</summary>
+    /// <param name="packet">The DISCONNECT; <see langword="null"/>: none, so that the server publishes the will.</param>
+    public async Task CloseAsync(DisconnectPacket? packet)
+    {
+        SetEnd(new ConnectionEnd { ReasonCode = packet?.ReasonCode, Explanation = "Disconnected." });
+        if (packet is not null)
+        {
+            await SayDisconnectAsync(packet).ConfigureAwait(false);
+        }
+        else
+        {
+            await WithinCloseTimeAsync(Writer.WaitUntilIdleAsync()).ConfigureAwait(false);
+            _transport.Abort();
+        }
+
+        // The peer ends its side too; an end of ours that overtook its last bytes would be a reset that kills the DISCONNECT.
+        await WithinCloseTimeAsync(_ended.Task).ConfigureAwait(false);
+        _transport.Abort();
+        await _ended.Task.ConfigureAwait(false);
+    }
+
+    /// <summary>Ends the connection at once.</summary>
+    public void Abort(ConnectionEnd end)
+    {
+        SetEnd(end);
+        _transport.Abort();
+    }
+
+    /// <summary>Receives the AUTH packets of a re-authentication from now on, unless another one is under way.</summary>
+    public bool TryBeginAuthentication(ChannelWriter<AuthPacket> steps) => Interlocked.CompareExchange(ref _authentication, steps, null) is null;
+
+    public void EndAuthentication() => _authentication = null;
+
+    private async Task ReadAsync()
+    {
+        while (true)
+        {
+            int needed = HandlePackets();
+            if (_end is { ByServer: true })
+            {
+                return;
+            }
+
+            _session.Flush();
+            if (_session.GetPause() is { } pause)
+            {
+                _keepAlive!.Pause();
+                await pause.ConfigureAwait(false);
+                _keepAlive.Continue();
+                if (_session.GetPause() is not null)
+                {
+                    continue;
+                }
+            }
+
+            int count = await _buffer.FillAsync(_transport, needed, CancellationToken.None).ConfigureAwait(false);
+            if (count == 0)
+            {
+                SetEnd(new ConnectionEnd
+                {
+                    IsSilentClose = true,
+                    Error = new IOException("The server closed the connection."),
+                    Explanation = "The server closed the connection without saying why.",
+                });
+                return;
+            }
+
+            BytesReceived += count;
+            _keepAlive!.Received();
+        }
+    }
+
+    /// <summary>Handles the whole packets in the buffer.</summary>
+    /// <returns>How large the next one is, as far as is known.</returns>
+    private int HandlePackets()
+    {
+        int needed;
+        while (MqttPacketReader.TryReadFrame(_buffer.Unread, _options.MaximumPacketSize, out MqttFrame frame, out needed))
+        {
+            _trace?.Invoke(MqttTraceKind.Received, PacketDescription.Describe(frame, Limits.ProtocolVersion, sent: false));
+            if (!_session.Receive(frame))
+            {
+                Handle(frame);
+            }
+
+            _buffer.Consume(frame.TotalLength);
+            if (_end is { ByServer: true })
+            {
+                break;
+            }
+        }
+
+        return needed;
+    }
+
+    private void Handle(in MqttFrame frame)
+    {
+        MqttProtocolVersion version = Limits.ProtocolVersion;
+        switch (frame.Type)
+        {
+            case MqttPacketType.PingResp:
+                _keepAlive!.Answered();
+                break;
+            case MqttPacketType.Disconnect when version == MqttProtocolVersion.V500:
+                SetServerDisconnect(DisconnectPacket.Read(frame, version));
+                break;
+            case MqttPacketType.Auth when version == MqttProtocolVersion.V500:
+                var auth = AuthPacket.Read(frame, version);
+                if (_authentication is null || !_authentication.TryWrite(auth))
+                {
+                    throw Unexpected(frame.Type, "MQTT-4.12.0-6", "no authentication was under way");
+                }
+
+                break;
+            case MqttPacketType.ConnAck:
+                throw Unexpected(frame.Type, "MQTT-3.2.0-2", "it has sent one already");
+            default:
+                throw Unexpected(frame.Type, "MQTT-4.13.1-1", "only a client may send it");
+        }
+    }
+
+    private void SetServerDisconnect(DisconnectPacket packet)
+    {
+        string words = packet.ReasonString is { Length: > 0 } text ? $" ({text})" : string.Empty;
+        SetEnd(new ConnectionEnd
+        {
+            ByServer = true,
+            ReasonCode = packet.ReasonCode,
+            ServerReference = packet.ServerReference,
+            Error = packet.ReasonCode.IsFailure()
+                ? new IOException($"The server disconnected us: {packet.ReasonCode.Describe()}{words}")
+                : null,
+            Explanation = $"The server disconnected us: {packet.ReasonCode.Describe()}{words}",
+        });
+    }
+
+    private async Task SayDisconnectAsync(DisconnectPacket packet)
+    {
+        lock (_session.Gate)
+        {
+            packet.Write(Writer.Output, Limits.ProtocolVersion);
+        }
+
+        await WithinCloseTimeAsync(Writer.WaitUntilIdleAsync()).ConfigureAwait(false);
+        lock (_session.Gate)
+        {
+            // Nothing follows a DISCONNECT [MQTT-3.14.4-2].
+            Writer.Close();
+        }
+
+        using var time = new CancellationTokenSource(s_closeTime);
+        await _transport.ShutdownAsync(time.Token).ConfigureAwait(false);
+    }
+
+    /// <summary>Real time on purpose: it only bounds how long a peer that does not answer can hold us.</summary>
+    private static async Task WithinCloseTimeAsync(Task task) =>
+        await Task.WhenAny(task, Task.Delay(s_closeTime)).ConfigureAwait(false);
+
+    private void WriterFailed(Exception error)
+    {
+        SetEnd(Lost($"The connection was lost: {error.Message}", error));
+
+        // What the peer sent before it went may still be read, to its end; then the reader ends by itself.
+        _ = AbortLaterAsync();
+    }
+
+    private async Task AbortLaterAsync()
+    {
+        await WithinCloseTimeAsync(_ended.Task).ConfigureAwait(false);
+        _transport.Abort();
+    }
+
+    private void SetEnd(ConnectionEnd end) => Interlocked.CompareExchange(ref _end, end, null);
+
+    private void TraceSent(ReadOnlyMemory<byte> bytes)
+    {
+        ReadOnlySpan<byte> rest = bytes.Span;
+        while (MqttPacketReader.TryReadFrame(rest, int.MaxValue, out MqttFrame frame, out _))
+        {
+            _trace!(MqttTraceKind.Sent, PacketDescription.Describe(frame, Limits.ProtocolVersion, sent: true));
+            rest = rest[frame.TotalLength..];
+        }
+    }
+
+    private static ConnectionEnd Lost(string explanation, Exception? error = null) =>
+        new() { Error = error ?? new IOException(explanation), Explanation = explanation };
+
+    private static MqttProtocolException Unexpected(MqttPacketType type, string statement, string why) => new(
+        MqttReasonCode.ProtocolError, statement, $"The server sent {type.ToString().ToUpperInvariant()}, though {why}.");
+}

@@ -1,0 +1,231 @@
+using System.Diagnostics;
+using PSMqtt.Protocol.Transports;
+
+namespace PSMqtt.Protocol.Connections;
+
+/// <summary>
+/// Sends what the session encodes. While one buffer is in the socket the next one fills, so that under load one system call carries many packets;
+/// a sender that finds the socket idle sends on its own thread, so that a lone packet costs no thread hop.
+/// </summary>
+/// <remarks>
+/// <see cref="Output"/> and everything marked so is guarded by the session's lock, which the constructor is given. Use: under the lock, encode and
+/// call <see cref="TryStart"/>; after it, call <see cref="Run"/> if that returned true.
+/// </remarks>
+internal sealed class ConnectionWriter : IThreadPoolWorkItem
+{
+    /// <summary>Above this many bytes publishers wait: enough for full system calls, little enough to stay in the cache.</summary>
+    public const int HighWaterMark = 256 * 1024;
+
+    /// <summary>
+    /// A sender that comes sooner than this after the last send is one of many: it leaves the sending to the thread pool, and what comes until that
+    /// has started shares the system call.
+    /// </summary>
+    private static readonly long s_burstTicks = Stopwatch.Frequency / 50_000;
+
+    private readonly object _gate;
+    private readonly ITransport _transport;
+    private readonly TimeProvider _timeProvider;
+    private readonly Action _drained;
+    private readonly Action<Exception> _failed;
+
+    private OutgoingBytes _filling = new();
+    private OutgoingBytes _sending = new();
+    private TaskCompletionSource? _idle;
+    private bool _busy;
+    private bool _closed;
+    private long _lastSend;
+
+    /// <param name="gate">The session's lock.</param>
+    /// <param name="transport">Where the bytes go.</param>
+    /// <param name="timeProvider">The clock of <see cref="LastSent"/>.</param>
+    /// <param name="drained">Called under the lock when a buffer has left and there is room again.</param>
+    /// <param name="failed">Called, not under the lock, when the connection turns out to be lost.</param>
+    public ConnectionWriter(object gate, ITransport transport, TimeProvider timeProvider, Action drained, Action<Exception> failed)
+    {
+        _gate = gate;
+        _transport = transport;
+        _timeProvider = timeProvider;
+        _drained = drained;
+        _failed = failed;
+        LastSent = timeProvider.GetTimestamp();
+    }
+
+    /// <summary>Called with what is about to be sent: whole packets. For the trace.</summary>
+    public Action<ReadOnlyMemory<byte>>? Sending { get; init; }
+
+    /// <summary>What to encode into. Under the lock.</summary>
+    public OutgoingBytes Output => _filling;
+
+    /// <summary>Whether publishers need not wait. Under the lock.</summary>
+    public bool HasRoom => _filling.Count < HighWaterMark;
+
+    /// <summary>When the last buffer had left (a timestamp of the time provider).</summary>
+    public long LastSent { get; private set; }
+
+    /// <summary>When the buffer that is being sent was begun; <see langword="null"/> when none is.</summary>
+    public long? SendingSince { get; private set; }
+
+    /// <summary>Bytes that have left.</summary>
+    public long BytesSent { get; private set; }
+
+    /// <summary>Under the lock: whether the caller shall call <see cref="Run"/> after it.</summary>
+    public bool TryStart()
+    {
+        if (_busy || _closed || _filling.Count == 0)
+        {
+            return false;
+        }
+
+        _busy = true;
+        return true;
+    }
+
+    /// <summary>Sends, or has it done. Not under the lock; once for each <see cref="TryStart"/> that returned true.</summary>
+    public void Run()
+    {
+        if (Stopwatch.GetTimestamp() - _lastSend < s_burstTicks)
+        {
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+            return;
+        }
+
+        ValueTask send;
+        try
+        {
+            lock (_gate)
+            {
+                Swap();
+            }
+
+            send = _transport.SendAsync(_sending.Written, CancellationToken.None);
+            if (!send.IsCompleted)
+            {
+                _ = DrainAsync(send);
+                return;
+            }
+
+            send.GetAwaiter().GetResult();
+        }
+        catch (Exception e) when (e is IOException or ObjectDisposedException or MqttConnectException)
+        {
+            Fail(e);
+            return;
+        }
+
+        if (Finish())
+        {
+            // More has come meanwhile: not for this thread, which is somebody's.
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+        }
+    }
+
+    /// <inheritdoc />
+    void IThreadPoolWorkItem.Execute() => _ = DrainAsync(null);
+
+    /// <summary>Ends when everything encoded so far has left, or the connection is lost.</summary>
+    public Task WaitUntilIdleAsync()
+    {
+        bool start;
+        Task idle;
+        lock (_gate)
+        {
+            if (_closed || (!_busy && _filling.Count == 0))
+            {
+                return Task.CompletedTask;
+            }
+
+            _idle ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            idle = _idle.Task;
+            start = TryStart();
+        }
+
+        if (start)
+        {
+            Run();
+        }
+
+        return idle;
+    }
+
+    /// <summary>Nothing more is sent. Under the lock.</summary>
+    public void Close()
+    {
+        _closed = true;
+        _idle?.TrySetResult();
+    }
+
+    private async Task DrainAsync(ValueTask? first)
+    {
+        try
+        {
+            bool more = true;
+            if (first is { } begun)
+            {
+                await begun.ConfigureAwait(false);
+                more = Finish();
+            }
+
+            while (more)
+            {
+                lock (_gate)
+                {
+                    Swap();
+                }
+
+                await _transport.SendAsync(_sending.Written, CancellationToken.None).ConfigureAwait(false);
+                more = Finish();
+            }
+        }
+        catch (Exception e) when (e is IOException or ObjectDisposedException or MqttConnectException)
+        {
+            Fail(e);
+        }
+    }
+
+    private void Swap()
+    {
+        (_filling, _sending) = (_sending, _filling);
+        Sending?.Invoke(_sending.Written);
+        SendingSince = _timeProvider.GetTimestamp();
+    }
+
+    /// <summary>Returns whether there is more to send; if so the writer stays busy.</summary>
+    private bool Finish()
+    {
+        _lastSend = Stopwatch.GetTimestamp();
+        lock (_gate)
+        {
+            BytesSent += _sending.Count;
+            _sending.Clear();
+            SendingSince = null;
+            LastSent = _timeProvider.GetTimestamp();
+            if (_closed)
+            {
+                _busy = false;
+                return false;
+            }
+
+            _drained();
+            if (_filling.Count > 0)
+            {
+                return true;
+            }
+
+            _busy = false;
+            _idle?.TrySetResult();
+            _idle = null;
+            return false;
+        }
+    }
+
+    private void Fail(Exception error)
+    {
+        lock (_gate)
+        {
+            _busy = false;
+            Close();
+        }
+
+        _failed(error);
+    }
+}

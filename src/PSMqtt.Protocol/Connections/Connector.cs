@@ -1,0 +1,160 @@
+using PSMqtt.Protocol.Packets;
+using PSMqtt.Protocol.Transports;
+
+namespace PSMqtt.Protocol.Connections;
+
+/// <summary>
+/// One attempt to connect: the servers in their order, the versions downwards, another server where this one names it. Remembers between attempts what
+/// was agreed on: the version and the client identifier.
+/// </summary>
+internal sealed class Connector
+{
+    private const int ServerReferenceHops = 3;
+
+    private static readonly MqttProtocolVersion[] s_versions =
+        [MqttProtocolVersion.V500, MqttProtocolVersion.V311, MqttProtocolVersion.V310];
+
+    private readonly MqttClientOptions _options;
+    private readonly Action<MqttTraceKind, string>? _trace;
+    private IReadOnlyList<MqttEndpoint> _servers;
+    private MqttEndpoint? _detour;
+
+    public Connector(MqttClientOptions options, Action<MqttTraceKind, string>? trace)
+    {
+        _options = options;
+        _trace = trace;
+        _servers = options.Servers;
+        Version = options.ProtocolVersion;
+        ClientId = options.ClientId;
+    }
+
+    /// <summary>The version in use; <see langword="null"/>: not negotiated yet.</summary>
+    public MqttProtocolVersion? Version { get; private set; }
+
+    /// <summary>The client identifier in use.</summary>
+    public string ClientId { get; private set; }
+
+    /// <summary>A server has named another one to use.</summary>
+    /// <param name="reference">Its words: one server or several, apart by spaces.</param>
+    /// <param name="isPermanent">Whether for good, or for the next attempt.</param>
+    /// <returns>Whether it will be followed.</returns>
+    public bool Follow(string? reference, bool isPermanent)
+    {
+        string? first = reference?.Split(' ', StringSplitOptions.RemoveEmptyEntries).FirstOrDefault();
+        MqttEndpoint present = _servers[0];
+        if (!_options.FollowServerReference || first is null || !MqttEndpoint.TryParse(first, out MqttEndpoint? other, out _))
+        {
+            return false;
+        }
+
+        if (!first.Contains("://", StringComparison.Ordinal))
+        {
+            // A bare name means the same kind of connection, to another host.
+            bool hasPort = other.Port != MqttEndpoint.Parse($"mqtt://{other.Host}").Port || first.EndsWith($":{other.Port}", StringComparison.Ordinal);
+            other = present with { Host = other.Host, Port = hasPort ? other.Port : present.Port };
+        }
+
+        if (isPermanent)
+        {
+            _servers = [other];
+        }
+        else
+        {
+            _detour = other;
+        }
+
+        return true;
+    }
+
+    /// <summary>Connects to the first server that lets us.</summary>
+    /// <param name="makeConnect">Makes CONNECT for a version.</param>
+    /// <param name="cancellationToken">Ends the attempt.</param>
+    /// <exception cref="MqttConnectException">None did: the last one's error, or the first one's that is about more than reaching it.</exception>
+    public async Task<(HandshakeResult Result, MqttEndpoint Server, ConnectPacket Connect)> ConnectAsync(
+        Func<MqttEndpoint, MqttProtocolVersion, string, CancellationToken, ValueTask<ConnectPacket>> makeConnect, CancellationToken cancellationToken)
+    {
+        MqttConnectException? failure = null;
+        IReadOnlyList<MqttEndpoint> servers = _detour is { } detour ? [detour, .. _servers] : _servers;
+        _detour = null;
+        foreach (MqttEndpoint server in servers)
+        {
+            try
+            {
+                return await NegotiateAsync(server, makeConnect, cancellationToken).ConfigureAwait(false);
+            }
+            catch (MqttConnectException e)
+            {
+                _trace?.Invoke(MqttTraceKind.Connection, e.Message);
+                if (failure is null || failure.Phase < e.Phase)
+                {
+                    failure = e;
+                }
+            }
+        }
+
+        throw failure!;
+    }
+
+    private async Task<(HandshakeResult Result, MqttEndpoint Server, ConnectPacket Connect)> NegotiateAsync(
+        MqttEndpoint server,
+        Func<MqttEndpoint, MqttProtocolVersion, string, CancellationToken, ValueTask<ConnectPacket>> makeConnect,
+        CancellationToken cancellationToken)
+    {
+        int hops = 0;
+        MqttConnectException? silent = null;
+        MqttProtocolVersion[] versions = Version is { } pinned ? [pinned] : s_versions;
+        for (int i = 0; i < versions.Length;)
+        {
+            MqttProtocolVersion version = versions[i];
+            string clientId = ClientId.Length > 0 || version == MqttProtocolVersion.V500 ? ClientId : NewClientId();
+            ConnectPacket connect = await makeConnect(server, version, clientId, cancellationToken).ConfigureAwait(false);
+            try
+            {
+                HandshakeResult result = await new Handshake(_options, server, connect, _trace).RunAsync(cancellationToken).ConfigureAwait(false);
+                Version = version;
+                ClientId = result.Answer.AssignedClientIdentifier ?? clientId;
+                return (result, server, connect);
+            }
+            catch (MqttConnectException e) when (Suggests(e, version) && i + 1 < versions.Length)
+            {
+                _trace?.Invoke(MqttTraceKind.Connection, $"{e.Message} Trying MQTT {(versions[i + 1] == MqttProtocolVersion.V311 ? "3.1.1" : "3.1")}.");
+                silent ??= e.Failure == MqttConnectFailure.ClosedByPeer ? e : null;
+                i++;
+            }
+            catch (MqttConnectException e) when (e.Failure == MqttConnectFailure.ClientIdentifierRefused && clientId.Length == 0)
+            {
+                // Some servers assign no client identifiers, though the specification wants them to [MQTT-3.1.3-6]: then we make one.
+                ClientId = NewClientId();
+                _trace?.Invoke(MqttTraceKind.Connection, $"{server} assigns no client identifier. Trying as '{ClientId}'.");
+            }
+            catch (MqttConnectException e) when (e.ServerReference is not null && hops < ServerReferenceHops && Follow(
+                e.ServerReference, e.ReasonCode == MqttReasonCode.ServerMoved))
+            {
+                hops++;
+                server = _detour ?? _servers[0];
+                _detour = null;
+                _trace?.Invoke(MqttTraceKind.Connection, $"{e.Message} Following to {server}.");
+            }
+            catch (MqttConnectException e) when (silent is not null && e.Failure == MqttConnectFailure.ClosedByPeer)
+            {
+                throw new MqttConnectException(
+                    MqttConnectPhase.Handshake,
+                    MqttConnectFailure.ClosedByPeer,
+                    $"{server} closed the connection without answering CONNECT, in MQTT 5.0, 3.1.1 and 3.1 alike. Check that it is an MQTT server, that "
+                    + "this port is the one for this kind of connection (TLS or not), and that it allows this client.",
+                    e)
+                { Server = server.ToString() };
+            }
+        }
+
+        throw new InvalidOperationException("There is always a last version.");
+    }
+
+    /// <summary>Whether a failure is how real servers say that they do not know this version: in words, in an older language, or by just closing.</summary>
+    private static bool Suggests(MqttConnectException error, MqttProtocolVersion version) =>
+        error.Failure is MqttConnectFailure.UnsupportedVersion or MqttConnectFailure.ClosedByPeer
+        || (version == MqttProtocolVersion.V500 && error is { Failure: MqttConnectFailure.Refused, ReasonCode: MqttReasonCode.ProtocolError });
+
+    /// <summary>23 characters at most, letters and digits only: what every version allows [MQTT-3.1.3-5].</summary>
+    private static string NewClientId() => string.Concat("psmqtt", Guid.NewGuid().ToString("N").AsSpan(0, 16));
+}

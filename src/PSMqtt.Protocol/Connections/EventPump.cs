@@ -1,0 +1,42 @@
+using System.Threading.Channels;
+
+namespace PSMqtt.Protocol.Connections;
+
+/// <summary>
+/// Runs the handlers of a client's events one after the other, in order, on the thread pool: never on the reader or the writer loop, and never two at
+/// once. A handler that throws ends nothing but itself.
+/// </summary>
+internal sealed class EventPump
+{
+    private readonly Channel<Action> _actions = Channel.CreateUnbounded<Action>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly Task _loop;
+
+    public EventPump() => _loop = Task.Run(RunAsync);
+
+    public void Post(Action action) => _actions.Writer.TryWrite(action);
+
+    /// <summary>Nothing more is posted; ends when what was posted has run, unless it is called by a handler itself.</summary>
+    public Task CompleteAsync()
+    {
+        _actions.Writer.TryComplete();
+        return _isInHandler.Value ? Task.CompletedTask : _loop;
+    }
+
+    private readonly AsyncLocal<bool> _isInHandler = new();
+
+    private async Task RunAsync()
+    {
+        _isInHandler.Value = true;
+        await foreach (Action action in _actions.Reader.ReadAllAsync().ConfigureAwait(false))
+        {
+            try
+            {
+                action();
+            }
+            catch (Exception e) when (e is not OutOfMemoryException)
+            {
+                // A handler's failure is its own: there is nobody to tell, and the other handlers must still run.
+            }
+        }
+    }
+}

@@ -1,0 +1,334 @@
+using System.Text;
+using PSMqtt.Protocol.Packets;
+using PSMqtt.Protocol.Transports;
+
+namespace PSMqtt.Protocol.Connections;
+
+/// <summary>What a handshake leaves: a connection that has had its CONNACK.</summary>
+internal sealed record HandshakeResult(ITransport Transport, ReceiveBuffer Buffer, ConnAckPacket Answer);
+
+/// <summary>From an open transport to CONNACK: CONNECT, the steps of an enhanced authentication, and every way it can fail.</summary>
+internal sealed class Handshake
+{
+    private readonly MqttClientOptions _options;
+    private readonly MqttEndpoint _endpoint;
+    private readonly ConnectPacket _connect;
+    private readonly Action<MqttTraceKind, string>? _trace;
+    private readonly ReceiveBuffer _buffer = new();
+    private readonly OutgoingBytes _output = new();
+    private bool _hasReceived;
+
+    public Handshake(MqttClientOptions options, MqttEndpoint endpoint, ConnectPacket connect, Action<MqttTraceKind, string>? trace)
+    {
+        _options = options;
+        _endpoint = endpoint;
+        _connect = connect;
+        _trace = trace;
+    }
+
+    private MqttProtocolVersion Version => _connect.ProtocolVersion;
+
+    /// <summary>Opens the transport and shakes hands.</summary>
+    /// <exception cref="MqttConnectException">It failed; says in which phase, and why.</exception>
+    public async Task<HandshakeResult> RunAsync(CancellationToken cancellationToken)
+    {
+        using var time = new CancellationTokenSource(_options.ConnectTimeout, _options.TimeProvider);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(time.Token, cancellationToken);
+        ITransport? transport = null;
+        bool succeeded = false;
+        try
+        {
+            transport = await _options.TransportFactory.ConnectAsync(_endpoint, _options, Version, both.Token).ConfigureAwait(false);
+            _trace?.Invoke(MqttTraceKind.Connection, $"Opened {transport.Description}.");
+            ConnAckPacket answer = await ShakeHandsAsync(transport, both.Token).ConfigureAwait(false);
+            succeeded = true;
+            return new HandshakeResult(transport, _buffer, answer);
+        }
+        catch (OperationCanceledException) when (time.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            throw TimedOut(isConnected: transport is not null);
+        }
+        catch (ObjectDisposedException) when (cancellationToken.IsCancellationRequested)
+        {
+            throw new OperationCanceledException(cancellationToken);
+        }
+        finally
+        {
+            if (!succeeded && transport is not null)
+            {
+                transport.Abort();
+                await transport.DisposeAsync().ConfigureAwait(false);
+            }
+        }
+    }
+
+    private async Task<ConnAckPacket> ShakeHandsAsync(ITransport transport, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await SendAsync(transport, _connect, cancellationToken).ConfigureAwait(false);
+            while (true)
+            {
+                (ConnAckPacket? answer, AuthPacket? step) = await ReceiveAsync(transport, cancellationToken).ConfigureAwait(false);
+                if (answer is not null)
+                {
+                    await CheckAsync(answer, cancellationToken).ConfigureAwait(false);
+                    return answer;
+                }
+
+                await ContinueAsync(transport, step!, cancellationToken).ConfigureAwait(false);
+            }
+        }
+        catch (IOException e) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw ClosedByPeer(e);
+        }
+        catch (MqttProtocolException e)
+        {
+            throw await NotMqttAsync(transport, e).ConfigureAwait(false);
+        }
+    }
+
+    private async Task<(ConnAckPacket? Answer, AuthPacket? Step)> ReceiveAsync(ITransport transport, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            if (TryRead(out ConnAckPacket? answer, out AuthPacket? step, out int needed))
+            {
+                return (answer, step);
+            }
+
+            if (await _buffer.FillAsync(transport, needed, cancellationToken).ConfigureAwait(false) == 0)
+            {
+                throw _hasReceived
+                    ? new MqttProtocolException(
+                        MqttReasonCode.MalformedPacket, "MQTT-4.8.0-1", "The server closed the connection in the middle of its first packet.")
+                    : ClosedByPeer(null);
+            }
+
+            _hasReceived = true;
+        }
+    }
+
+    private bool TryRead(out ConnAckPacket? answer, out AuthPacket? step, out int needed)
+    {
+        answer = null;
+        step = null;
+        if (!_buffer.Unread.IsEmpty && (MqttPacketType)(_buffer.Unread[0] >> 4) is { } type
+            && type is not (MqttPacketType.ConnAck or MqttPacketType.Auth or MqttPacketType.Disconnect))
+        {
+            // Decided by the first byte: a peer that is not MQTT may never send what would be the length of a packet.
+            needed = 0;
+            throw new MqttProtocolException(
+                MqttReasonCode.ProtocolError,
+                "MQTT-3.2.0-1",
+                $"The server's first packet was {type.ToString().ToUpperInvariant()}, and must be CONNACK.");
+        }
+
+        if (!MqttPacketReader.TryReadFrame(_buffer.Unread, _options.MaximumPacketSize, out MqttFrame frame, out needed))
+        {
+            return false;
+        }
+
+        _trace?.Invoke(MqttTraceKind.Received, PacketDescription.Describe(frame, Version, sent: false));
+        switch (frame.Type)
+        {
+            case MqttPacketType.ConnAck:
+                answer = ConnAckPacket.Read(frame, Version);
+                break;
+            case MqttPacketType.Auth when Version == MqttProtocolVersion.V500 && _options.Authentication is not null:
+                step = AuthPacket.Read(frame, Version);
+                break;
+            case MqttPacketType.Disconnect when Version == MqttProtocolVersion.V500:
+                var disconnect = DisconnectPacket.Read(frame, Version);
+                throw Refused(disconnect.ReasonCode, disconnect.ReasonString, disconnect.ServerReference);
+            default:
+                throw new MqttProtocolException(
+                    MqttReasonCode.ProtocolError,
+                    "MQTT-3.2.0-1",
+                    $"The server's first packet was {frame.Type.ToString().ToUpperInvariant()}, and must be CONNACK.");
+        }
+
+        _buffer.Consume(frame.TotalLength);
+        return true;
+    }
+
+    private async Task ContinueAsync(ITransport transport, AuthPacket step, CancellationToken cancellationToken)
+    {
+        IEnhancedAuthentication authentication = _options.Authentication!;
+        if (step.ReasonCode != MqttReasonCode.ContinueAuthentication || step.Method != authentication.Method)
+        {
+            throw new MqttProtocolException(
+                MqttReasonCode.ProtocolError,
+                step.Method != authentication.Method ? "MQTT-4.12.0-5" : "MQTT-4.12.0-2",
+                "The server sent an AUTH that does not continue the authentication.");
+        }
+
+        ReadOnlyMemory<byte>? data;
+        try
+        {
+            data = await authentication.ContinueAsync(step.Data, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            throw AuthenticationFailed(e);
+        }
+
+        var reply = new AuthPacket
+        {
+            ReasonCode = MqttReasonCode.ContinueAuthentication, Method = authentication.Method, Data = data?.ToArray(),
+        };
+        await SendAsync(transport, reply, cancellationToken).ConfigureAwait(false);
+    }
+
+    private async Task CheckAsync(ConnAckPacket answer, CancellationToken cancellationToken)
+    {
+        if (answer.ReasonCode != MqttReasonCode.Success)
+        {
+            throw Refused(answer.ReasonCode, answer.ReasonString, answer.ServerReference);
+        }
+
+        if (_connect.CleanStart && answer.SessionPresent)
+        {
+            throw new MqttProtocolException(
+                MqttReasonCode.ProtocolError,
+                Version == MqttProtocolVersion.V500 ? "MQTT-3.2.2-2" : "MQTT-3.2.2-1",
+                "The server says that it has kept a session, though a clean one was asked for.");
+        }
+
+        if (_options.Authentication is { } authentication && Version == MqttProtocolVersion.V500)
+        {
+            if (answer.AuthenticationMethod is { } method && method != authentication.Method)
+            {
+                throw new MqttProtocolException(
+                    MqttReasonCode.ProtocolError, "MQTT-4.12.0-5", $"The server ended the authentication with another method, '{method}'.");
+            }
+
+            try
+            {
+                await authentication.CompleteAsync(answer.AuthenticationData, cancellationToken).ConfigureAwait(false);
+            }
+            catch (Exception e) when (e is not OperationCanceledException)
+            {
+                throw AuthenticationFailed(e);
+            }
+        }
+        else if (answer.AuthenticationMethod is not null)
+        {
+            throw new MqttProtocolException(
+                MqttReasonCode.ProtocolError, "MQTT-4.12.0-6", "The server sent an Authentication Method, though none was asked for.");
+        }
+    }
+
+    private async Task SendAsync<T>(ITransport transport, T packet, CancellationToken cancellationToken)
+        where T : IMqttPacket
+    {
+        _output.Clear();
+        packet.Write(_output, Version);
+        if (_trace is not null && MqttPacketReader.TryReadFrame(_output.Written.Span, int.MaxValue, out MqttFrame frame, out _))
+        {
+            _trace(MqttTraceKind.Sent, PacketDescription.Describe(frame, Version, sent: true));
+        }
+
+        await transport.SendAsync(_output.Written, cancellationToken).ConfigureAwait(false);
+    }
+
+    private MqttConnectException Refused(MqttReasonCode code, string? words, string? reference)
+    {
+        MqttConnectFailure failure = code switch
+        {
+            MqttReasonCode.UnsupportedProtocolVersion => MqttConnectFailure.UnsupportedVersion,
+            MqttReasonCode.BadUserNameOrPassword or MqttReasonCode.NotAuthorized => MqttConnectFailure.BadCredentials,
+            MqttReasonCode.ClientIdentifierNotValid => MqttConnectFailure.ClientIdentifierRefused,
+            MqttReasonCode.BadAuthenticationMethod => MqttConnectFailure.AuthenticationFailed,
+            _ => MqttConnectFailure.Refused,
+        };
+        string advice = failure switch
+        {
+            MqttConnectFailure.UnsupportedVersion => $" It does not speak MQTT {VersionText()}.",
+            MqttConnectFailure.BadCredentials => " Check user name and password, and what the server allows this client to do.",
+            MqttConnectFailure.ClientIdentifierRefused => $" Use another client identifier than '{_connect.ClientId}'.",
+            _ => reference is null ? string.Empty : $" It names another server to use: {reference}.",
+        };
+        string said = words is { Length: > 0 } ? $" ({words})" : string.Empty;
+        return new MqttConnectException(
+            MqttConnectPhase.Handshake, failure, $"{_endpoint} refused the connection: {code.Describe()}{said}{advice}")
+        {
+            ReasonCode = code, ReasonString = words, ServerReference = reference, Server = _endpoint.ToString(),
+        };
+    }
+
+    private MqttConnectException ClosedByPeer(IOException? cause) => new(
+        MqttConnectPhase.Handshake,
+        MqttConnectFailure.ClosedByPeer,
+        $"{_endpoint} closed the connection without answering CONNECT (MQTT {VersionText()}). Check that it is an MQTT server, that this port is "
+        + "the one for this kind of connection (TLS or not), and that it allows this client.",
+        cause)
+    { Server = _endpoint.ToString() };
+
+    private MqttConnectException AuthenticationFailed(Exception cause) => new(
+        MqttConnectPhase.Handshake,
+        MqttConnectFailure.AuthenticationFailed,
+        $"The authentication '{_options.Authentication!.Method}' with {_endpoint} failed: {cause.Message}",
+        cause)
+    { Server = _endpoint.ToString() };
+
+    private MqttConnectException TimedOut(bool isConnected) => isConnected
+        ? new(
+            MqttConnectPhase.Handshake,
+            MqttConnectFailure.NoResponse,
+            $"{_endpoint} accepted the connection but sent no CONNACK within {_options.ConnectTimeout.TotalSeconds:0.#} s"
+            + (_hasReceived ? ", only part of one" : string.Empty) + ". Check that it is an MQTT server, and that this port is the one for this "
+            + "kind of connection (TLS or not); a server that is only slow needs a longer timeout.")
+        { Server = _endpoint.ToString() }
+        : new(
+            MqttConnectPhase.Connect,
+            MqttConnectFailure.ConnectTimeout,
+            $"{_endpoint} did not accept the connection within {_options.ConnectTimeout.TotalSeconds:0.#} s. Check the host and the port, and that no "
+            + "firewall swallows the connection.")
+        { Server = _endpoint.ToString() };
+
+    /// <summary>The peer's answer broke the protocol: says what it looks like, for it is mostly the wrong port.</summary>
+    private async Task<MqttConnectException> NotMqttAsync(ITransport transport, MqttProtocolException cause)
+    {
+        byte[] head = _buffer.Unread[..Math.Min(_buffer.Unread.Length, 40)].ToArray();
+        if (head.Length > 0 && head[0] >> 4 == (int)MqttPacketType.ConnAck && Version == MqttProtocolVersion.V500)
+        {
+            await SayWhyAsync(transport, cause.ReasonCode).ConfigureAwait(false);
+        }
+
+        // A TLS server answers what is no TLS with an alert record: 0x15, then its version, 3.x.
+        bool isTls = head.Length >= 2 && head[0] == 0x15 && head[1] == 3;
+        string shown = new string([.. Encoding.Latin1.GetString(head).TakeWhile(static c => c is >= ' ' and <= '~')]);
+        string what = isTls ? "It answered with a TLS alert: this port wants TLS. Use mqtts:// (or wss://)."
+            : shown.Length >= 4 ? $"It answered '{shown}': that is not MQTT. Check the port."
+            : $"{cause.Message} Check that this is the port of an MQTT server.";
+        return new MqttConnectException(
+            MqttConnectPhase.Handshake,
+            isTls ? MqttConnectFailure.PeerSpeaksTls : MqttConnectFailure.NotMqtt,
+            $"{_endpoint} did not answer CONNECT with a valid CONNACK. {what}",
+            cause)
+        { Server = _endpoint.ToString() };
+    }
+
+    private async Task SayWhyAsync(ITransport transport, MqttReasonCode code)
+    {
+        using var time = new CancellationTokenSource(TimeSpan.FromSeconds(1));
+        try
+        {
+            await SendAsync(transport, new DisconnectPacket { ReasonCode = code }, time.Token).ConfigureAwait(false);
+            await transport.ShutdownAsync(time.Token).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is IOException or OperationCanceledException or ObjectDisposedException)
+        {
+            // It is gone already: there is nobody to tell.
+        }
+    }
+
+    private string VersionText() => Version switch
+    {
+        MqttProtocolVersion.V310 => "3.1",
+        MqttProtocolVersion.V311 => "3.1.1",
+        _ => "5.0",
+    };
+}

@@ -1,0 +1,570 @@
+using System.Threading.Channels;
+using PSMqtt.Protocol.Packets;
+using PSMqtt.Protocol.Sessions;
+using PSMqtt.Protocol.Transports;
+
+namespace PSMqtt.Protocol.Connections;
+
+/// <summary>
+/// Makes the connection, watches it, makes it again: with growing delays, for as long as that can help. Its state is guarded by the session's lock.
+/// </summary>
+internal sealed class Supervisor : IDisposable
+{
+    private const int SuspiciousCloses = 5;
+    private static readonly TimeSpan s_suspiciousTime = TimeSpan.FromSeconds(1);
+
+    private readonly MqttClientOptions _options;
+    private readonly Session _session;
+    private readonly Action<ConnectionStep, MqttConnectionEventArgs> _raise;
+    private readonly Action<Exception?> _ended;
+    private readonly Action<MqttTraceKind, string>? _trace;
+    private readonly TimeProvider _timeProvider;
+    private readonly Connector _connector;
+
+    private CancellationTokenSource _stop = new();
+    private Connection? _connection;
+    private Task _run = Task.CompletedTask;
+    private Task? _disconnect;
+    private bool _isRestored;
+    private bool _hasSession;
+    private bool _isInherited;
+    private bool _isStarted;
+    private bool _isClosing;
+    private long _bytesSent;
+    private long _bytesReceived;
+
+    /// <param name="options">The options.</param>
+    /// <param name="session">The session, which outlives connections.</param>
+    /// <param name="raise">Reports a step.</param>
+    /// <param name="ended">Called under the lock when no more connection will be made, with the reason unless the owner wanted it.</param>
+    /// <param name="trace">Takes trace lines.</param>
+    public Supervisor(
+        MqttClientOptions options,
+        Session session,
+        Action<ConnectionStep, MqttConnectionEventArgs> raise,
+        Action<Exception?> ended,
+        Action<MqttTraceKind, string>? trace)
+    {
+        _options = options;
+        _session = session;
+        _raise = raise;
+        _ended = ended;
+        _trace = trace;
+        _timeProvider = options.TimeProvider;
+        _connector = new Connector(options, trace);
+    }
+
+    public MqttConnectionState State { get; private set; }
+
+    public MqttConnectResult? Limits { get; private set; }
+
+    public Exception? LastError { get; private set; }
+
+    public string ClientId => _connector.ClientId;
+
+    public long Reconnects { get; private set; }
+
+    public long BytesSent => _bytesSent + (_connection?.Writer.BytesSent ?? 0);
+
+    public long BytesReceived => _bytesReceived + (_connection?.BytesReceived ?? 0);
+
+    /// <summary>Makes the first connection.</summary>
+    public async Task<MqttConnectResult> ConnectAsync(CancellationToken cancellationToken)
+    {
+        CancellationTokenSource stop = Begin();
+        Raise(ConnectionStep.Connecting, $"Connecting to {string.Join(", ", _options.Servers)}.", null);
+        try
+        {
+            using var both = CancellationTokenSource.CreateLinkedTokenSource(stop.Token, cancellationToken);
+            Connection connection = await EstablishAsync(both.Token).ConfigureAwait(false);
+            _run = Task.Run(() => SuperviseAsync(connection, stop.Token), CancellationToken.None);
+            return connection.Limits;
+        }
+        catch (Exception e)
+        {
+            Finish(e);
+            Raise(ConnectionStep.ConnectFailed, e.Message, e);
+            cancellationToken.ThrowIfCancellationRequested();
+            throw;
+        }
+    }
+
+    /// <summary>Begins to make the first connection.</summary>
+    public void Start()
+    {
+        CancellationTokenSource stop = Begin();
+        _run = Task.Run(() => SuperviseAsync(null, stop.Token), CancellationToken.None);
+    }
+
+    /// <summary>Ends the connection, and making any.</summary>
+    public Task DisconnectAsync(MqttDisconnectOptions options, CancellationToken cancellationToken)
+    {
+        lock (_session.Gate)
+        {
+            if (!_isStarted)
+            {
+                return Task.CompletedTask;
+            }
+
+            return _disconnect ??= StopAsync(options, cancellationToken);
+        }
+    }
+
+    /// <summary>Authenticates again on the open connection.</summary>
+    public async Task ReauthenticateAsync(CancellationToken cancellationToken)
+    {
+        Connection connection = _connection ?? throw new InvalidOperationException("There is no connection to authenticate again on.");
+        if (_options.Authentication is not { } authentication || connection.Limits.ProtocolVersion != MqttProtocolVersion.V500)
+        {
+            throw new InvalidOperationException("Authenticating again needs MQTT 5.0 and an authentication method in the options [MQTT-4.12.1-1].");
+        }
+
+        var steps = Channel.CreateBounded<AuthPacket>(new BoundedChannelOptions(1) { SingleReader = true });
+        if (!connection.TryBeginAuthentication(steps.Writer))
+        {
+            throw new InvalidOperationException("An authentication is under way already.");
+        }
+
+        try
+        {
+            using var time = new CancellationTokenSource(_options.OperationTimeout, _timeProvider);
+            using var both = CancellationTokenSource.CreateLinkedTokenSource(time.Token, cancellationToken);
+            ReadOnlyMemory<byte>? data = await authentication.BeginAsync(both.Token).ConfigureAwait(false);
+            SendAuth(connection, MqttReasonCode.ReAuthenticate, authentication.Method, data);
+            while (true)
+            {
+                AuthPacket step = await steps.Reader.ReadAsync(both.Token).ConfigureAwait(false);
+                if (step.Method != authentication.Method)
+                {
+                    throw new MqttProtocolException(
+                        MqttReasonCode.ProtocolError, "MQTT-4.12.0-5", "The server answered with another authentication method.");
+                }
+
+                if (step.ReasonCode == MqttReasonCode.Success)
+                {
+                    await authentication.CompleteAsync(step.Data, both.Token).ConfigureAwait(false);
+                    return;
+                }
+
+                data = await authentication.ContinueAsync(step.Data, both.Token).ConfigureAwait(false);
+                SendAuth(connection, MqttReasonCode.ContinueAuthentication, authentication.Method, data);
+            }
+        }
+        catch (ChannelClosedException e)
+        {
+            throw new MqttConnectException(
+                MqttConnectPhase.Handshake,
+                MqttConnectFailure.AuthenticationFailed,
+                $"The server ended the connection instead of authenticating again. {LastError?.Message}",
+                e);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new TimeoutException($"The server did not answer the authentication within {_options.OperationTimeout.TotalSeconds:0.#} s.");
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            // A server that cannot prove itself is not to be talked to any longer.
+            connection.Abort(new ConnectionEnd { Error = e, Explanation = $"The authentication failed: {e.Message}" });
+            throw;
+        }
+        finally
+        {
+            connection.EndAuthentication();
+        }
+    }
+
+    public void Dispose() => _stop.Dispose();
+
+    private void SendAuth(Connection connection, MqttReasonCode code, string method, ReadOnlyMemory<byte>? data)
+    {
+        lock (_session.Gate)
+        {
+            new AuthPacket { ReasonCode = code, Method = method, Data = data?.ToArray() }.Write(connection.Writer.Output, MqttProtocolVersion.V500);
+        }
+
+        _session.Flush();
+    }
+
+    private CancellationTokenSource Begin()
+    {
+        lock (_session.Gate)
+        {
+            if (_isStarted)
+            {
+                throw new InvalidOperationException("The client is connected, or connecting, already: disconnect first.");
+            }
+
+            _isStarted = true;
+            _disconnect = null;
+            _isClosing = false;
+            _stop.Dispose();
+            _stop = new CancellationTokenSource();
+            State = MqttConnectionState.Connecting;
+            _session.Outbound.Open();
+            return _stop;
+        }
+    }
+
+    private async Task SuperviseAsync(Connection? connection, CancellationToken stop)
+    {
+        int attempt = 0;
+        int suspicious = 0;
+        bool hasBeenConnected = connection is not null;
+        try
+        {
+            while (true)
+            {
+                if (connection is null)
+                {
+                    connection = await RetryAsync(attempt, hasBeenConnected, stop).ConfigureAwait(false);
+                    if (connection is null)
+                    {
+                        return;
+                    }
+
+                    Reconnects += hasBeenConnected ? 1 : 0;
+                    hasBeenConnected = true;
+                }
+
+                ConnectionEnd end = await connection.RunAsync().ConfigureAwait(false);
+                TimeSpan lasted = _timeProvider.GetElapsedTime(connection.Established);
+                bool isOld = connection.Limits.ProtocolVersion != MqttProtocolVersion.V500;
+                Detach(connection);
+                connection = null;
+                if (stop.IsCancellationRequested || _disconnect is { } && end.Error is null && !end.ByServer)
+                {
+                    return;
+                }
+
+                attempt = lasted >= _options.Reconnect.ResetAfter ? 0 : attempt + 1;
+                suspicious = isOld && end.IsSilentClose && lasted < s_suspiciousTime ? suspicious + 1 : 0;
+                if (!await PauseAsync(end, attempt, suspicious >= SuspiciousCloses, stop).ConfigureAwait(false))
+                {
+                    return;
+                }
+            }
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            // The owner wants no connection any more.
+        }
+    }
+
+    /// <summary>A connection has ended: decides whether there shall be another, and waits.</summary>
+    private async Task<bool> PauseAsync(ConnectionEnd end, int attempt, bool isSuspicious, CancellationToken stop)
+    {
+        bool isFollowed = end.ServerReference is { } reference && _connector.Follow(reference, end.ReasonCode == MqttReasonCode.ServerMoved);
+        bool isTakenOver = end is { ByServer: true, ReasonCode: MqttReasonCode.SessionTakenOver };
+        string explanation = end.Explanation;
+        Exception? error = end.Error;
+        if (isTakenOver)
+        {
+            explanation += $" Another client uses the client identifier '{ClientId}': give each its own. Not connecting again.";
+            error = new MqttConnectException(MqttConnectPhase.Handshake, MqttConnectFailure.Refused, explanation)
+            {
+                ReasonCode = end.ReasonCode,
+            };
+        }
+        else if (isSuspicious)
+        {
+            explanation += $" That is the {SuspiciousCloses}th time in a row, each within a second: another client probably uses the client identifier "
+                + $"'{ClientId}', and the two push each other off. Trying again slowly.";
+        }
+
+        LastError = error;
+        if (isTakenOver || (!_options.Reconnect.Enabled && !isFollowed) || IsFinal(end))
+        {
+            Finish(error);
+            Raise(ConnectionStep.Disconnected, explanation, error, end: end);
+            return false;
+        }
+
+        ReconnectPolicy policy = _options.Reconnect;
+        TimeSpan delay = isFollowed ? TimeSpan.Zero
+            : isSuspicious ? policy.DelayMaximum
+            : policy.Jitter(policy.GetDelayBound(Math.Max(0, attempt - 1)));
+        SetState(MqttConnectionState.Reconnecting);
+        Raise(ConnectionStep.Disconnected, explanation, error, delay, attempt, end);
+        await Task.Delay(delay, _timeProvider, stop).ConfigureAwait(false);
+        return true;
+    }
+
+    /// <summary>Tries to connect until it succeeds, or cannot.</summary>
+    /// <returns>The connection; <see langword="null"/> when trying again cannot help.</returns>
+    private async Task<Connection?> RetryAsync(int attempt, bool hasBeenConnected, CancellationToken stop)
+    {
+        while (true)
+        {
+            Raise(ConnectionStep.Connecting, $"Connecting to {string.Join(", ", _options.Servers)}.", null, attempt: attempt);
+            try
+            {
+                return await EstablishAsync(stop).ConfigureAwait(false);
+            }
+            catch (Exception e) when (e is not OperationCanceledException || !stop.IsCancellationRequested)
+            {
+                LastError = e;
+                bool isHopeless = IsHopeless(e);
+                if ((isHopeless && !hasBeenConnected) || !_options.Reconnect.Enabled)
+                {
+                    Finish(e);
+                    Raise(ConnectionStep.ConnectFailed, $"{e.Message} Trying again cannot help.", e, attempt: attempt + 1);
+                    return null;
+                }
+
+                // What has worked before may work again, once somebody has put it right: but nobody is served by asking often.
+                ReconnectPolicy policy = _options.Reconnect;
+                TimeSpan delay = isHopeless ? policy.DelayMaximum : policy.Jitter(policy.GetDelayBound(attempt));
+                attempt++;
+                Raise(ConnectionStep.ConnectFailed, e.Message, e, delay, attempt);
+                await Task.Delay(delay, _timeProvider, stop).ConfigureAwait(false);
+            }
+        }
+    }
+
+    private async Task<Connection> EstablishAsync(CancellationToken cancellationToken)
+    {
+        if (!_isRestored && _options.SessionStore is { } store)
+        {
+            SessionContents contents = await store.OpenAsync(_options.ClientId, cancellationToken).ConfigureAwait(false);
+            _session.Restore(contents);
+            _hasSession |= contents.Messages.Count + contents.InboundIdentifiers.Count + contents.Subscriptions.Count > 0;
+            _isInherited |= _hasSession;
+        }
+
+        _isRestored = true;
+        bool wantsFreshSession = _options is { CleanStart: true, PersistentSession: true } && !_hasSession;
+        (HandshakeResult result, MqttEndpoint server, ConnectPacket request) =
+            await HandshakeAsync(wantsFreshSession, cancellationToken).ConfigureAwait(false);
+        if (wantsFreshSession && request.ProtocolVersion != MqttProtocolVersion.V500)
+        {
+            // Before 5.0 a clean session is never kept: the old one is removed by a connection of its own.
+            await EndCleanSessionAsync(result, request.ProtocolVersion, cancellationToken).ConfigureAwait(false);
+            (result, server, request) = await HandshakeAsync(false, cancellationToken).ConfigureAwait(false);
+        }
+
+        MqttConnectResult limits = ConnectRequest.Negotiate(_options, server, request, result.Answer);
+        var connection = new Connection(_options, _session, result.Transport, result.Buffer, limits, _trace);
+
+        // MQTT 3.1 does not say whether there is a session: what it kept is assumed, and the subscriptions are made again to be sure.
+        bool isUntold = request.ProtocolVersion == MqttProtocolVersion.V310;
+        bool isSessionPresent = isUntold ? !request.CleanStart && _hasSession : limits.SessionPresent;
+        lock (_session.Gate)
+        {
+            if (_isClosing || cancellationToken.IsCancellationRequested)
+            {
+                result.Transport.Abort();
+                throw new OperationCanceledException("The client was disconnected while it connected.", cancellationToken);
+            }
+
+            _isInherited = isSessionPresent && (_isInherited || !_hasSession);
+            _hasSession = true;
+            _connection = connection;
+            Limits = limits;
+            LastError = null;
+            SetState(MqttConnectionState.Connected);
+            _session.Attach(connection.Writer, limits, isSessionPresent, _isInherited, isSessionPresent && !isUntold);
+        }
+
+        Raise(ConnectionStep.Connected, $"Connected to {limits.Server} as '{limits.ClientId}'.", null, result: limits);
+        return connection;
+    }
+
+    private Task<(HandshakeResult Result, MqttEndpoint Server, ConnectPacket Connect)> HandshakeAsync(
+        bool isFresh, CancellationToken cancellationToken) =>
+        _connector.ConnectAsync(
+            (server, version, clientId, token) => ConnectRequest.MakeAsync(
+                _options, server, version, clientId, isFresh || IsCleanStart(version), token),
+            cancellationToken);
+
+    private bool IsCleanStart(MqttProtocolVersion version) => version == MqttProtocolVersion.V500
+        ? _options.CleanStart && !_hasSession
+        : !_options.PersistentSession;
+
+    private static async Task EndCleanSessionAsync(HandshakeResult result, MqttProtocolVersion version, CancellationToken cancellationToken)
+    {
+        var output = new OutgoingBytes();
+        new DisconnectPacket().Write(output, version);
+        await result.Transport.SendAsync(output.Written, cancellationToken).ConfigureAwait(false);
+        await result.Transport.ShutdownAsync(cancellationToken).ConfigureAwait(false);
+        await result.Transport.DisposeAsync().ConfigureAwait(false);
+    }
+
+    private async Task StopAsync(MqttDisconnectOptions options, CancellationToken cancellationToken)
+    {
+        await Task.Yield();
+        SetState(MqttConnectionState.Disconnecting);
+        bool isInstant = options.DrainTimeout == TimeSpan.Zero || options.Discard;
+        if (!isInstant && Limits is not null)
+        {
+            try
+            {
+                await _session.Outbound.WaitUntilDrainedAsync()
+                    .WaitAsync(options.DrainTimeout, _timeProvider, cancellationToken).ConfigureAwait(false);
+            }
+            catch (Exception e) when (e is TimeoutException or OperationCanceledException)
+            {
+                // Long enough: whoever waits for a message is told below.
+            }
+        }
+
+        bool keepsSession = _options.PersistentSession && !options.Discard;
+        Connection? connection;
+        lock (_session.Gate)
+        {
+            _isClosing = true;
+            connection = _connection;
+            CloseSession(null, keepsSession);
+        }
+
+        if (connection is not null)
+        {
+            bool withWill = options.ReasonCode == MqttReasonCode.DisconnectWithWillMessage;
+            bool is5 = connection.Limits.ProtocolVersion == MqttProtocolVersion.V500;
+            await connection.CloseAsync(withWill && !is5 ? null : MakeDisconnect(options, connection.Limits)).ConfigureAwait(false);
+        }
+
+        await _stop.CancelAsync().ConfigureAwait(false);
+        await _run.ConfigureAwait(false);
+        if (options.Discard)
+        {
+            await DiscardAsync(cancellationToken).ConfigureAwait(false);
+        }
+
+        lock (_session.Gate)
+        {
+            _isStarted = false;
+            _hasSession &= keepsSession;
+            State = MqttConnectionState.Disconnected;
+            _ended(null);
+        }
+
+        if (connection is not null)
+        {
+            Raise(ConnectionStep.Disconnected, $"Disconnected from {connection.Limits.Server}.", null);
+        }
+    }
+
+    private DisconnectPacket MakeDisconnect(MqttDisconnectOptions options, MqttConnectResult limits)
+    {
+        uint? expiry = options.SessionExpiry is { } wanted ? ConnectRequest.Expiry(wanted)
+            : options.Discard || !_options.PersistentSession ? 0u : null;
+        bool isAsAgreed = expiry == 0 && limits.SessionExpiry == TimeSpan.Zero;
+        return new DisconnectPacket
+        {
+            ReasonCode = options.ReasonCode,
+            SessionExpirySeconds = isAsAgreed ? null : expiry,
+            ReasonString = options.ReasonString,
+            UserProperties = options.UserProperties,
+        };
+    }
+
+    /// <summary>Forgets the session on both sides.</summary>
+    private async Task DiscardAsync(CancellationToken cancellationToken)
+    {
+        if (_options.PersistentSession && Limits is { ProtocolVersion: not MqttProtocolVersion.V500 })
+        {
+            // Before 5.0 only a clean session removes one that is kept.
+            (HandshakeResult result, _, ConnectPacket request) = await HandshakeAsync(true, cancellationToken).ConfigureAwait(false);
+            await EndCleanSessionAsync(result, request.ProtocolVersion, cancellationToken).ConfigureAwait(false);
+        }
+
+        lock (_session.Gate)
+        {
+            _session.Inbound.Forget();
+            _options.SessionStore?.Append(new SessionChange(SessionChangeKind.Cleared));
+        }
+
+        if (_options.SessionStore is { } store)
+        {
+            await store.FlushAsync(cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private void Detach(Connection connection)
+    {
+        lock (_session.Gate)
+        {
+            _bytesSent += connection.Writer.BytesSent;
+            _bytesReceived += connection.BytesReceived;
+            _connection = null;
+        }
+    }
+
+    /// <summary>No connection will be made any more: everybody who waits for one is told.</summary>
+    private void Finish(Exception? reason)
+    {
+        lock (_session.Gate)
+        {
+            if (_disconnect is not null)
+            {
+                // The owner is ending it already, and will tell them.
+                return;
+            }
+
+            LastError = reason;
+            State = MqttConnectionState.Disconnected;
+            _isStarted = false;
+            CloseSession(reason, _options.PersistentSession);
+            _ended(reason);
+        }
+    }
+
+    private void CloseSession(Exception? reason, bool keepExchanges)
+    {
+        string why = reason is null ? "The client was disconnected" : $"The connection has ended for good ({reason.Message})";
+        _session.Outbound.Close(
+            topic => new MqttOperationException(
+                MqttOperation.Publish,
+                MqttOperationFailure.Disconnected,
+                $"{why} before the server had acknowledged the message for '{topic}'. It may or may not have been delivered.",
+                reason)
+            { Topic = topic },
+            keepExchanges);
+        _session.Subscriptions.Clear(new MqttOperationException(
+            MqttOperation.Subscribe, MqttOperationFailure.Disconnected, $"{why} before the server had answered the subscription.", reason));
+    }
+
+    /// <summary>While the owner ends the connection, that is the state, whatever happens to the connection.</summary>
+    private void SetState(MqttConnectionState state)
+    {
+        lock (_session.Gate)
+        {
+            State = _disconnect is null ? state : MqttConnectionState.Disconnecting;
+        }
+    }
+
+    private void Raise(
+        ConnectionStep step,
+        string explanation,
+        Exception? error,
+        TimeSpan? retryIn = null,
+        int attempt = 0,
+        ConnectionEnd? end = null,
+        MqttConnectResult? result = null)
+    {
+        _trace?.Invoke(MqttTraceKind.Connection, explanation);
+        _raise(step, new MqttConnectionEventArgs(State, _timeProvider.GetUtcNow())
+        {
+            Server = Limits?.Server,
+            Result = result,
+            Error = error,
+            ReasonCode = end?.ReasonCode ?? (error as MqttConnectException)?.ReasonCode,
+            ByServer = end?.ByServer ?? false,
+            Attempt = attempt,
+            RetryIn = retryIn,
+            Explanation = retryIn is { } delay ? $"{explanation} Trying again in {delay.TotalSeconds:0.##} s." : explanation,
+        });
+    }
+
+    /// <summary>Whether the server's DISCONNECT says that trying again is not wanted.</summary>
+    private static bool IsFinal(ConnectionEnd end) =>
+        end is { ByServer: true, ReasonCode: MqttReasonCode.NotAuthorized or MqttReasonCode.Banned };
+
+    private static bool IsHopeless(Exception error) => error is ArgumentException or MqttConnectException
+    {
+        Failure: MqttConnectFailure.BadCredentials or MqttConnectFailure.UnsupportedVersion or MqttConnectFailure.ClientIdentifierRefused
+            or MqttConnectFailure.AuthenticationFailed,
+    }
+    or MqttConnectException { ReasonCode: MqttReasonCode.Banned };
+}

@@ -1,0 +1,105 @@
+namespace PSMqtt.Protocol;
+
+/// <content>Events. They are raised one after the other, in order, on the thread pool.</content>
+public sealed partial class MqttClient
+{
+    private EventHandler<MqttPublishedEventArgs>? _published;
+    private EventHandler<MqttSubscriptionAnsweredEventArgs>? _subscribed;
+    private EventHandler<MqttSubscriptionAnsweredEventArgs>? _unsubscribed;
+
+    /// <summary>An attempt to connect begins.</summary>
+    public event EventHandler<MqttConnectionEventArgs>? Connecting;
+
+    /// <summary>A connection is made, and the session in order.</summary>
+    public event EventHandler<MqttConnectionEventArgs>? Connected;
+
+    /// <summary>An attempt to connect has failed.</summary>
+    public event EventHandler<MqttConnectionEventArgs>? ConnectFailed;
+
+    /// <summary>A connection has ended, whoever ended it.</summary>
+    public event EventHandler<MqttConnectionEventArgs>? Disconnected;
+
+    /// <summary>Any of the steps above, in one ordered sequence.</summary>
+    public event EventHandler<MqttConnectionEventArgs>? StateChanged;
+
+    /// <summary>A full queue has dropped messages. Reported once for a subscription until the handlers have run.</summary>
+    public event EventHandler<MqttMessageDroppedEventArgs>? MessageDropped;
+
+    /// <summary>A message of ours has had its last acknowledgement, or a rejection.</summary>
+    public event EventHandler<MqttPublishedEventArgs>? Published
+    {
+        add
+        {
+            lock (_session.Gate)
+            {
+                _published += value;
+                _session.Outbound.Ended = (result, error) =>
+                {
+                    var args = new MqttPublishedEventArgs(result, error);
+                    _events.Post(() => _published?.Invoke(this, args));
+                };
+            }
+        }
+
+        remove
+        {
+            lock (_session.Gate)
+            {
+                _published -= value;
+                _session.Outbound.Ended = _published is null ? null : _session.Outbound.Ended;
+            }
+        }
+    }
+
+    /// <summary>The server has answered a SUBSCRIBE.</summary>
+    public event EventHandler<MqttSubscriptionAnsweredEventArgs>? Subscribed
+    {
+        add => SetAnswered(() => _subscribed += value);
+        remove => SetAnswered(() => _subscribed -= value);
+    }
+
+    /// <summary>The server has answered an UNSUBSCRIBE.</summary>
+    public event EventHandler<MqttSubscriptionAnsweredEventArgs>? Unsubscribed
+    {
+        add => SetAnswered(() => _unsubscribed += value);
+        remove => SetAnswered(() => _unsubscribed -= value);
+    }
+
+    private void SetAnswered(Action change)
+    {
+        lock (_session.Gate)
+        {
+            change();
+            _session.Subscriptions.Answered = _subscribed is null && _unsubscribed is null ? null : (isSubscribe, filter, code) =>
+            {
+                var args = new MqttSubscriptionAnsweredEventArgs(filter, code);
+                _events.Post(() => (isSubscribe ? _subscribed : _unsubscribed)?.Invoke(this, args));
+            };
+        }
+    }
+
+    private void Raise(ConnectionStep step, MqttConnectionEventArgs args) => _events.Post(() =>
+    {
+        EventHandler<MqttConnectionEventArgs>? handler = step switch
+        {
+            ConnectionStep.Connecting => Connecting,
+            ConnectionStep.Connected => Connected,
+            ConnectionStep.ConnectFailed => ConnectFailed,
+            _ => Disconnected,
+        };
+        handler?.Invoke(this, args);
+        StateChanged?.Invoke(this, args);
+    });
+
+    private void RaiseDropped(MqttSubscription subscription, MqttMessage message)
+    {
+        if (MessageDropped is not null && subscription.TryBeginDropReport())
+        {
+            _events.Post(() =>
+            {
+                subscription.EndDropReport();
+                MessageDropped?.Invoke(this, new MqttMessageDroppedEventArgs(subscription, message));
+            });
+        }
+    }
+}

@@ -1,0 +1,212 @@
+using PSMqtt.Protocol.Connections;
+using PSMqtt.Protocol.Packets;
+using PSMqtt.Protocol.Sessions;
+
+namespace PSMqtt.Protocol;
+
+/// <summary>
+/// An MQTT client: connects, keeps the connection and makes it again when it is lost, publishes, subscribes.
+/// </summary>
+/// <remarks>
+/// Every method can be called from any thread, and from inside any event handler or message loop: no code of the caller's runs on the loops that read
+/// and write the socket. Events are raised one after the other, in order.
+/// </remarks>
+public sealed partial class MqttClient : IAsyncDisposable
+{
+    private readonly Session _session;
+    private readonly Supervisor _supervisor;
+    private readonly EventPump _events = new();
+    private readonly List<MqttSubscription> _subscriptions = [];
+    private bool _isDisposed;
+
+    /// <summary>Creates a client. Nothing is sent yet.</summary>
+    /// <param name="options">The options.</param>
+    /// <exception cref="ArgumentException">An option is out of range, or options contradict each other.</exception>
+    public MqttClient(MqttClientOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        OptionsValidation.Check(options);
+        Options = options;
+        _session = new Session(options) { Dropped = RaiseDropped };
+        Unclaimed = new MqttSubscription(this, _session, [], new MqttSubscriptionOptions { QueueLimit = int.MaxValue }, "(unclaimed)");
+        _session.Unclaimed = Unclaimed;
+        _session.Subscriptions.Lost = LoseSubscription;
+        _supervisor = new Supervisor(options, _session, Raise, EndSubscriptions, options.Trace is null ? null : Trace);
+    }
+
+    /// <summary>The options it was made with.</summary>
+    public MqttClientOptions Options { get; }
+
+    /// <summary>The state of the connection.</summary>
+    public MqttConnectionState State => _isDisposed ? MqttConnectionState.Disposed : _supervisor.State;
+
+    /// <summary>The client identifier in use: the server's, where it assigned one.</summary>
+    public string ClientId => _supervisor.ClientId;
+
+    /// <summary>What the last CONNACK said; <see langword="null"/> before the first.</summary>
+    public MqttConnectResult? ConnectResult => _supervisor.Limits;
+
+    /// <summary>What ended the last connection, or the last attempt to make one; <see langword="null"/> when nothing went wrong.</summary>
+    public Exception? LastError => _supervisor.LastError;
+
+    /// <summary>The subscriptions, in the order they were made.</summary>
+    public IReadOnlyList<MqttSubscription> Subscriptions
+    {
+        get
+        {
+            lock (_session.Gate)
+            {
+                return [.. _subscriptions];
+            }
+        }
+    }
+
+    /// <summary>
+    /// Messages of QoS 1 and 2 that the server had kept for a session that another client object made, and that match no subscription of this one. They
+    /// wait unacknowledged; a later subscription takes what matches it.
+    /// </summary>
+    public MqttSubscription Unclaimed { get; }
+
+    /// <summary>
+    /// The subscription whose unread message holds back every acknowledgement, now that the server may send no more; <see langword="null"/>: none does.
+    /// </summary>
+    public MqttSubscription? BlockedBy
+    {
+        get
+        {
+            lock (_session.Gate)
+            {
+                return _session.Inbound.BlockedBy;
+            }
+        }
+    }
+
+    /// <summary>The counts at this moment.</summary>
+    public MqttClientCounters Counters
+    {
+        get
+        {
+            lock (_session.Gate)
+            {
+                return new MqttClientCounters
+                {
+                    MessagesSent = _session.Outbound.MessagesSent,
+                    MessagesReceived = _session.MessagesReceived,
+                    MessagesDropped = _session.MessagesDropped,
+                    MessagesUnclaimed = _session.MessagesUnclaimed,
+                    MessagesExpired = _session.Outbound.MessagesExpired,
+                    InFlight = _session.Outbound.InFlight,
+                    Queued = _session.Outbound.Queued,
+                    Unacknowledged = _session.Inbound.Count,
+                    StrayAcknowledgements = _session.StrayAcknowledgements,
+                    BytesSent = _supervisor.BytesSent,
+                    BytesReceived = _supervisor.BytesReceived,
+                    Reconnects = _supervisor.Reconnects,
+                };
+            }
+        }
+    }
+
+    /// <summary>Connects and waits for CONNACK. From then on a lost connection is made again, as the options say.</summary>
+    /// <param name="cancellationToken">Ends the attempt.</param>
+    /// <returns>What the server said.</returns>
+    /// <exception cref="MqttConnectException">No server could be connected to.</exception>
+    /// <exception cref="InvalidOperationException">The client is connected, or connecting, already.</exception>
+    /// <exception cref="OperationCanceledException">The token ended the attempt.</exception>
+    public Task<MqttConnectResult> ConnectAsync(CancellationToken cancellationToken = default)
+    {
+        ObjectDisposedException.ThrowIf(_isDisposed, this);
+        return _supervisor.ConnectAsync(cancellationToken);
+    }
+
+    /// <summary>
+    /// Begins to connect in the background, and tries until it succeeds or trying again cannot help. Messages of QoS 1 and 2 and subscriptions are
+    /// accepted at once, and wait for the connection.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">The client is connected, or connecting, already.</exception>
+    public void Start()
+    {
+        ObjectDisposedException.ThrowIf(_isDisposed, this);
+        _supervisor.Start();
+    }
+
+    /// <summary>
+    /// Waits for what is in flight, says DISCONNECT and closes the connection. Subscriptions end; messages they have queued can still be taken. Does nothing
+    /// when there is no connection and none is being made.
+    /// </summary>
+    /// <param name="options">How.</param>
+    /// <param name="cancellationToken">Ends the wait for what is in flight; the connection is then closed at once.</param>
+    /// <returns>A task that ends when the connection is closed.</returns>
+    public Task DisconnectAsync(MqttDisconnectOptions? options = null, CancellationToken cancellationToken = default) =>
+        _supervisor.DisconnectAsync(options ?? new MqttDisconnectOptions(), cancellationToken);
+
+    /// <summary>Authenticates again on the open connection (5.0), with the method of the options [MQTT-4.12.1-1].</summary>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>A task that ends when the server has accepted.</returns>
+    /// <exception cref="InvalidOperationException">There is no connection, no authentication method, or an exchange is under way.</exception>
+    public Task ReauthenticateAsync(CancellationToken cancellationToken = default) => _supervisor.ReauthenticateAsync(cancellationToken);
+
+    /// <summary>
+    /// Acknowledges a message of a subscription with manual acknowledgement. Messages may be acknowledged in any order; what goes to the server keeps the
+    /// specified one.
+    /// </summary>
+    /// <param name="message">The message. One of QoS 0 needs none, and one that has been acknowledged no other: nothing happens then.</param>
+    /// <param name="reasonCode">Success, or why the message is refused (5.0 only).</param>
+    /// <returns>A task that ends when the acknowledgement is on its way.</returns>
+    /// <exception cref="ArgumentException">The reason code is a failure, and the connection speaks an older version than 5.0.</exception>
+    public ValueTask AcknowledgeAsync(MqttMessage message, MqttReasonCode reasonCode = MqttReasonCode.Success)
+    {
+        ArgumentNullException.ThrowIfNull(message);
+        if (reasonCode.IsFailure() && _supervisor.Limits?.ProtocolVersion != MqttProtocolVersion.V500)
+        {
+            throw new ArgumentException("Only MQTT 5.0 can refuse a message: acknowledge it without a reason code.", nameof(reasonCode));
+        }
+
+        if (!MqttReasonCodeTable.CodesOf(MqttPacketType.PubAck).Contains((byte)reasonCode))
+        {
+            throw new ArgumentException($"A message cannot be acknowledged with {reasonCode}.", nameof(reasonCode));
+        }
+
+        _session.Acknowledge(message, reasonCode);
+        return ValueTask.CompletedTask;
+    }
+
+    /// <summary>Disconnects, as <see cref="DisconnectAsync"/> does, without waiting for what is in flight, and ends every waiting operation.</summary>
+    /// <returns>A task that ends when the connection is closed.</returns>
+    public async ValueTask DisposeAsync()
+    {
+        if (_isDisposed)
+        {
+            return;
+        }
+
+        await DisconnectAsync(new MqttDisconnectOptions { DrainTimeout = TimeSpan.Zero }).ConfigureAwait(false);
+        _isDisposed = true;
+        lock (_session.Gate)
+        {
+            Unclaimed.End(null, discard: false);
+            _session.Outbound.Close(static _ => new ObjectDisposedException(nameof(MqttClient)), keepExchanges: false);
+            _session.Outbound.Stop();
+        }
+
+        _supervisor.Dispose();
+        await _events.CompleteAsync().ConfigureAwait(false);
+    }
+
+    /// <summary>No connection will be made any more. Under the lock.</summary>
+    private void EndSubscriptions(Exception? reason)
+    {
+        foreach (MqttSubscription subscription in _subscriptions)
+        {
+            subscription.End(reason, discard: false);
+        }
+
+        _subscriptions.Clear();
+    }
+
+    private void Trace(MqttTraceKind kind, string text)
+    {
+        var entry = new MqttTraceEntry(Options.TimeProvider.GetUtcNow(), kind, text);
+        _events.Post(() => Options.Trace!(entry));
+    }
+}

@@ -1,0 +1,156 @@
+using PSMqtt.Protocol.Sessions;
+
+namespace PSMqtt.Protocol;
+
+/// <summary>
+/// Sends many messages, one after the other, without waiting for each: what is not acknowledged yet is in flight together, and how each message ended
+/// can be asked for. For one sender; made by <see cref="MqttClient.CreatePublisher"/>.
+/// </summary>
+public sealed class MqttPublisher : IAsyncDisposable
+{
+    /// <summary>How many messages are handed over ahead of their acknowledgements, so that the window in flight is always full.</summary>
+    private const int Window = 4096;
+
+    private readonly object _gate = new();
+    private readonly OutboundExchanges _exchanges;
+    private readonly Queue<MqttPublishOutcome> _outcomes = new();
+    private readonly bool _keepResults;
+    private readonly TimeSpan _timeout;
+    private TaskCompletionSource? _room;
+    private TaskCompletionSource? _empty;
+    private int _outstanding;
+    private bool _isDisposed;
+
+    internal MqttPublisher(OutboundExchanges exchanges, bool keepResults, TimeSpan timeout)
+    {
+        _exchanges = exchanges;
+        _keepResults = keepResults;
+        _timeout = timeout;
+    }
+
+    /// <summary>How many messages were handed over whose outcome is not known yet.</summary>
+    public int Outstanding => Volatile.Read(ref _outstanding);
+
+    /// <summary>Hands a message over. Ends at once while there is room, else when there is some.</summary>
+    /// <param name="message">The message. Its payload must stay as it is until its outcome is known.</param>
+    /// <param name="cancellationToken">Ends the wait for room; the message is then not handed over.</param>
+    /// <returns>A task that ends when the message is handed over.</returns>
+    /// <exception cref="ArgumentException">The message is not one MQTT can carry.</exception>
+    /// <exception cref="MqttOperationException">The server, or the state of the connection, does not allow it.</exception>
+    public ValueTask PostAsync(MqttMessage message, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(message);
+        ObjectDisposedException.ThrowIf(_isDisposed, this);
+        if (Volatile.Read(ref _outstanding) < Window)
+        {
+            Post(message);
+            return ValueTask.CompletedTask;
+        }
+
+        return WaitAndPostAsync(message, cancellationToken);
+    }
+
+    /// <summary>Takes the next outcome that is known, in the order in which they became so.</summary>
+    /// <param name="outcome">A failure, or, if results are kept, a success.</param>
+    /// <returns>Whether there is one.</returns>
+    public bool TryTakeOutcome(out MqttPublishOutcome outcome)
+    {
+        lock (_gate)
+        {
+            return _outcomes.TryDequeue(out outcome);
+        }
+    }
+
+    /// <summary>Waits until the outcome of every message handed over is known.</summary>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>A task that ends then.</returns>
+    public Task FlushAsync(CancellationToken cancellationToken = default)
+    {
+        lock (_gate)
+        {
+            if (_outstanding == 0)
+            {
+                return Task.CompletedTask;
+            }
+
+            _empty ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            return _empty.Task.WaitAsync(cancellationToken);
+        }
+    }
+
+    /// <summary>Keeps no more outcomes. What was handed over stays with the session.</summary>
+    /// <returns>A task that has ended.</returns>
+    public ValueTask DisposeAsync()
+    {
+        lock (_gate)
+        {
+            _isDisposed = true;
+            _outcomes.Clear();
+        }
+
+        return ValueTask.CompletedTask;
+    }
+
+    /// <summary>A message has ended. Called under the session's lock: once for each that was posted.</summary>
+    internal void Completed(MqttMessage message, in MqttPublishResult result, Exception? error)
+    {
+        lock (_gate)
+        {
+            if (!_isDisposed && (_keepResults || error is not null))
+            {
+                _outcomes.Enqueue(new MqttPublishOutcome(message, result, error));
+            }
+
+            Interlocked.Decrement(ref _outstanding);
+            if (_room is not null && _outstanding <= Window / 2)
+            {
+                _room.TrySetResult();
+                _room = null;
+            }
+
+            if (_empty is not null && _outstanding == 0)
+            {
+                _empty.TrySetResult();
+                _empty = null;
+            }
+        }
+    }
+
+    private void Post(MqttMessage message)
+    {
+        Interlocked.Increment(ref _outstanding);
+        try
+        {
+            _exchanges.Post(message, this, _timeout);
+        }
+        catch
+        {
+            lock (_gate)
+            {
+                Interlocked.Decrement(ref _outstanding);
+            }
+
+            throw;
+        }
+    }
+
+    private async ValueTask WaitAndPostAsync(MqttMessage message, CancellationToken cancellationToken)
+    {
+        Task room;
+        lock (_gate)
+        {
+            if (_outstanding < Window)
+            {
+                room = Task.CompletedTask;
+            }
+            else
+            {
+                _room ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+                room = _room.Task;
+            }
+        }
+
+        await room.WaitAsync(cancellationToken).ConfigureAwait(false);
+        Post(message);
+    }
+}

@@ -1,0 +1,348 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
+using PSMqtt.Protocol.Sessions;
+
+namespace PSMqtt.Protocol;
+
+/// <summary>
+/// A set of topic filters and the messages that have come for them. Messages wait in order until they are taken; one of QoS 1 or 2 is acknowledged
+/// to the server when it is taken, unless the options ask for manual acknowledgement.
+/// </summary>
+/// <remarks>Any number of threads may take messages; <see cref="TryPeek"/> and <see cref="Advance"/> together are for one.</remarks>
+public sealed class MqttSubscription : IAsyncDisposable
+{
+    private readonly object _gate = new();
+    private readonly Queue<MqttMessage> _queue = new();
+    private readonly Session _session;
+    private TaskCompletionSource<bool>? _arrival;
+    private MqttMessage? _peeked;
+    private bool _isFull;
+    private int _dropReport;
+
+    internal MqttSubscription(
+        MqttClient client, Session session, IReadOnlyList<MqttTopicSubscription> filters, MqttSubscriptionOptions options, string name)
+    {
+        Client = client;
+        _session = session;
+        Filters = filters;
+        Options = options;
+        Name = name;
+    }
+
+    /// <summary>The label of the options, or the filters.</summary>
+    public string Name { get; }
+
+    /// <summary>The client it belongs to.</summary>
+    public MqttClient Client { get; }
+
+    /// <summary>The filters.</summary>
+    public IReadOnlyList<MqttTopicSubscription> Filters { get; }
+
+    /// <summary>How it keeps messages.</summary>
+    public MqttSubscriptionOptions Options { get; }
+
+    /// <summary>Whether messages still come: not once it was unsubscribed, was refused after a reconnect, or its client was disconnected by its owner.</summary>
+    public bool IsActive { get; private set; } = true;
+
+    /// <summary>Why it ended, when neither its owner nor the client's ended it.</summary>
+    public Exception? EndReason { get; private set; }
+
+    /// <summary>How many messages wait.</summary>
+    public int QueuedCount
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _queue.Count;
+            }
+        }
+    }
+
+    /// <summary>How many payload bytes wait.</summary>
+    public long QueuedBytes { get; private set; }
+
+    /// <summary>How many messages have come.</summary>
+    public long ReceivedCount { get; private set; }
+
+    /// <summary>How many messages were dropped: by a full queue, or with the queue when the subscription ended.</summary>
+    public long DroppedCount { get; private set; }
+
+    /// <summary>Whether the queue is at its limit.</summary>
+    internal bool IsFull => _isFull;
+
+    /// <summary>Whether the queue holds twice what it should, and that is not QoS 0, which could be dropped.</summary>
+    internal bool IsOverflowingWithAcknowledged
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return IsOverflowing && _queue.Peek().QoS != MqttQualityOfService.AtMostOnce;
+            }
+        }
+    }
+
+    private bool IsOverflowing => _queue.Count >= 2L * Options.QueueLimit || QueuedBytes >= 2 * Options.QueueByteLimit;
+
+    /// <summary>Waits until there is a message. Any number may wait.</summary>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>True when there is a message to try to take; false when the subscription has ended and none is left.</returns>
+    public ValueTask<bool> WaitToReadAsync(CancellationToken cancellationToken = default)
+    {
+        if (cancellationToken.IsCancellationRequested)
+        {
+            return ValueTask.FromCanceled<bool>(cancellationToken);
+        }
+
+        Task<bool> arrival;
+        lock (_gate)
+        {
+            if (_queue.Count > 0)
+            {
+                return ValueTask.FromResult(true);
+            }
+
+            if (!IsActive)
+            {
+                return ValueTask.FromResult(false);
+            }
+
+            _arrival ??= new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
+            arrival = _arrival.Task;
+        }
+
+        return new ValueTask<bool>(arrival.WaitAsync(cancellationToken));
+    }
+
+    /// <summary>Takes the next message, if there is one.</summary>
+    /// <param name="message">The message.</param>
+    /// <returns>Whether there was one.</returns>
+    public bool TryRead([NotNullWhen(true)] out MqttMessage? message)
+    {
+        bool hasRoom;
+        lock (_gate)
+        {
+            if (!_queue.TryDequeue(out message))
+            {
+                return false;
+            }
+
+            _peeked = null;
+            hasRoom = Dequeued(message);
+        }
+
+        Taken(message, hasRoom);
+        return true;
+    }
+
+    /// <summary>Looks at the next message, and leaves it where it is.</summary>
+    /// <param name="message">The message.</param>
+    /// <returns>Whether there is one.</returns>
+    public bool TryPeek([NotNullWhen(true)] out MqttMessage? message)
+    {
+        lock (_gate)
+        {
+            _queue.TryPeek(out message);
+            _peeked = message;
+            return message is not null;
+        }
+    }
+
+    /// <summary>Takes the message that <see cref="TryPeek"/> has shown. Does nothing if an overflow has dropped it meanwhile.</summary>
+    public void Advance()
+    {
+        MqttMessage? message;
+        bool hasRoom;
+        lock (_gate)
+        {
+            message = _peeked;
+            _peeked = null;
+            if (message is null || !_queue.TryPeek(out MqttMessage? head) || !ReferenceEquals(head, message))
+            {
+                return;
+            }
+
+            _queue.Dequeue();
+            hasRoom = Dequeued(message);
+        }
+
+        Taken(message, hasRoom);
+    }
+
+    /// <summary>Takes messages as they come, until the subscription ends.</summary>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>The messages.</returns>
+    public async IAsyncEnumerable<MqttMessage> ReadAllAsync([EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        while (await WaitToReadAsync(cancellationToken).ConfigureAwait(false))
+        {
+            while (TryRead(out MqttMessage? message))
+            {
+                yield return message;
+            }
+        }
+    }
+
+    /// <summary>Ends the subscription: see <see cref="MqttClient.UnsubscribeAsync"/>. Fails silently when the server does not answer.</summary>
+    /// <returns>A task that ends when the server has answered.</returns>
+    public async ValueTask DisposeAsync()
+    {
+        try
+        {
+            await Client.UnsubscribeAsync(this).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is TimeoutException or MqttOperationException or OperationCanceledException)
+        {
+            // It has ended here, which is what disposing asks for; the server is told again when the session resumes.
+        }
+    }
+
+    /// <summary>Its name.</summary>
+    /// <returns>The name.</returns>
+    public override string ToString() => Name;
+
+    /// <summary>Whether a report of dropped messages is to be made: one at a time, however many are dropped.</summary>
+    internal bool TryBeginDropReport() => Interlocked.Exchange(ref _dropReport, 1) == 0;
+
+    internal void EndDropReport() => Volatile.Write(ref _dropReport, 0);
+
+    /// <summary>A message has come. Called under the session's lock.</summary>
+    /// <param name="message">The message.</param>
+    /// <param name="dropped">A message that gives way to it, or itself: its acknowledgement is due.</param>
+    /// <returns>Whether it is in the queue.</returns>
+    internal bool Enqueue(MqttMessage message, out MqttMessage? dropped)
+    {
+        dropped = null;
+        lock (_gate)
+        {
+            ReceivedCount++;
+            if (!IsActive)
+            {
+                DroppedCount++;
+                return false;
+            }
+
+            if (_isFull && !MakeRoomFor(message, out dropped))
+            {
+                return false;
+            }
+
+            _queue.Enqueue(message);
+            QueuedBytes += message.Payload.Length;
+            _isFull = _queue.Count >= Options.QueueLimit || QueuedBytes >= Options.QueueByteLimit;
+            if (_arrival is { } arrival)
+            {
+                _arrival = null;
+                arrival.TrySetResult(true);
+            }
+
+            return true;
+        }
+    }
+
+    /// <summary>Takes out the messages that a condition is true of, without acknowledging them.</summary>
+    internal List<MqttMessage> Extract(Func<MqttMessage, bool> condition)
+    {
+        lock (_gate)
+        {
+            var extracted = new List<MqttMessage>();
+            for (int count = _queue.Count; count > 0; count--)
+            {
+                MqttMessage message = _queue.Dequeue();
+                if (condition(message))
+                {
+                    extracted.Add(message);
+                    QueuedBytes -= message.Payload.Length;
+                }
+                else
+                {
+                    _queue.Enqueue(message);
+                }
+            }
+
+            return extracted;
+        }
+    }
+
+    /// <summary>No more messages come.</summary>
+    /// <param name="reason">Why, when its owner did not ask for it.</param>
+    /// <param name="discard">Whether what waits is given up too, and returned, for its acknowledgements are due.</param>
+    internal List<MqttMessage> End(Exception? reason, bool discard)
+    {
+        lock (_gate)
+        {
+            List<MqttMessage> left = [];
+            IsActive = false;
+            EndReason ??= reason;
+            if (discard)
+            {
+                left.AddRange(_queue);
+                DroppedCount += _queue.Count;
+                _queue.Clear();
+                QueuedBytes = 0;
+                _isFull = false;
+            }
+
+            _arrival?.TrySetResult(_queue.Count > 0);
+            _arrival = null;
+            return left;
+        }
+    }
+
+    private bool MakeRoomFor(MqttMessage message, out MqttMessage? dropped)
+    {
+        dropped = null;
+        switch (Options.Overflow)
+        {
+            case MqttQueueOverflow.DropNewest:
+                DroppedCount++;
+                dropped = message;
+                return false;
+            case MqttQueueOverflow.DropOldest:
+                dropped = DropHead();
+                return true;
+            default:
+                // QoS 1 and 2 are never dropped: the server's window, and the reader that stops, bound them.
+                if (IsOverflowing && _queue.Peek().QoS == MqttQualityOfService.AtMostOnce)
+                {
+                    dropped = DropHead();
+                }
+
+                return true;
+        }
+    }
+
+    private MqttMessage DropHead()
+    {
+        MqttMessage head = _queue.Dequeue();
+        DroppedCount++;
+        Dequeued(head);
+        return head;
+    }
+
+    private bool Dequeued(MqttMessage message)
+    {
+        QueuedBytes -= message.Payload.Length;
+        if (_isFull && _queue.Count < Options.QueueLimit && QueuedBytes < Options.QueueByteLimit)
+        {
+            _isFull = false;
+            return true;
+        }
+
+        return false;
+    }
+
+    private void Taken(MqttMessage message, bool hasRoom)
+    {
+        if (hasRoom)
+        {
+            _session.RoomMade();
+        }
+
+        if (!Options.ManualAcknowledge)
+        {
+            _session.Acknowledge(message, MqttReasonCode.Success);
+        }
+    }
+}

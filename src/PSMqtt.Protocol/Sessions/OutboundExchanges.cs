@@ -1,0 +1,703 @@
+using PSMqtt.Protocol.Connections;
+using PSMqtt.Protocol.Packets;
+
+namespace PSMqtt.Protocol.Sessions;
+
+/// <summary>
+/// Our messages on their way to the server: the queue before the network, the exchanges of QoS 1 and 2, the server's quota, and what is sent again
+/// after a reconnect. Guarded by the session's lock, which the public methods named so take themselves.
+/// </summary>
+internal sealed class OutboundExchanges
+{
+    private const int PoolLimit = 2048;
+
+    private const int DefaultInFlight = 1000;
+
+    private const int DefaultInFlightBefore5 = 20;
+
+    private readonly object _gate;
+    private readonly MqttClientOptions _options;
+    private readonly PacketIdentifiers _identifiers;
+    private readonly ISessionStore? _store;
+    private readonly OperationDeadlines _deadlines;
+    private readonly Stack<PublishOperation> _pool = new();
+
+    /// <summary>QoS 0 that found no room in the output buffer. Apart from the others: a used-up quota must not hold it back [MQTT-3.3.4-8].</summary>
+    private readonly OperationList _unacknowledgedQueue = new();
+
+    /// <summary>QoS 1 and 2 that were never sent.</summary>
+    private readonly OperationList _queue = new();
+
+    /// <summary>Sent on an earlier connection, to be sent again before anything of the queue.</summary>
+    private readonly OperationList _resend = new();
+
+    /// <summary>Sent on this connection; PUBACK or PUBREC awaited. In the order they were sent.</summary>
+    private readonly OperationList _inFlight = new();
+
+    /// <summary>PUBCOMP awaited. In the order PUBREC came, which is the order of their PUBRELs [MQTT-4.6.0-4].</summary>
+    private readonly OperationList _released = new();
+
+    private ConnectionWriter? _writer;
+    private MqttConnectResult? _limits;
+    private OutboundAliases _aliases = new(0);
+    private TaskCompletionSource? _drained;
+    private Exception? _closed;
+    private string? _lastValidTopic;
+    private bool _isOpen;
+    private int _quota;
+    private int _quotaMaximum;
+    private long _sequence;
+
+    public OutboundExchanges(object gate, MqttClientOptions options, PacketIdentifiers identifiers)
+    {
+        _gate = gate;
+        _options = options;
+        _identifiers = identifiers;
+        _store = options.SessionStore;
+        _deadlines = new OperationDeadlines(gate, options.TimeProvider, SweepDeadlines);
+    }
+
+    /// <summary>Messages whose PUBLISH was sent, unacknowledged.</summary>
+    public int InFlight => _inFlight.Count + _resend.Count + _released.Count;
+
+    public int Queued => _queue.Count + _unacknowledgedQueue.Count;
+
+    public long MessagesSent { get; private set; }
+
+    public long MessagesExpired { get; private set; }
+
+    /// <summary>Called under the lock when an exchange begins to wait for the server: the reader must not stop reading now.</summary>
+    public Action? WaitBegun { get; set; }
+
+    /// <summary>Called under the lock with each message whose exchange has ended; set only while somebody listens.</summary>
+    public Action<MqttPublishResult, Exception?>? Ended { get; set; }
+
+    /// <summary>Hands a message over. Takes the lock.</summary>
+    /// <exception cref="ArgumentException">The topic, the payload or a property is not one MQTT can carry.</exception>
+    /// <exception cref="MqttOperationException">The server, or the state of the connection, does not allow it.</exception>
+    public ValueTask<MqttPublishResult> Publish(in OutgoingMessage message, TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        if (cancellationToken.IsCancellationRequested)
+        {
+            return ValueTask.FromCanceled<MqttPublishResult>(cancellationToken);
+        }
+
+        PublishOperation? operation;
+        ConnectionWriter? writer;
+        lock (_gate)
+        {
+            operation = Begin(message, null, timeout);
+            operation?.Register(cancellationToken);
+            writer = _writer is { } attached && attached.TryStart() ? attached : null;
+        }
+
+        writer?.Run();
+
+        return operation is null
+            ? new ValueTask<MqttPublishResult>(new MqttPublishResult { Topic = message.Topic })
+            : new ValueTask<MqttPublishResult>(operation, operation.Version);
+    }
+
+    /// <summary>Hands a message of a publisher over. Takes the lock.</summary>
+    public void Post(MqttMessage message, MqttPublisher publisher, TimeSpan timeout)
+    {
+        ConnectionWriter? writer;
+        lock (_gate)
+        {
+            Begin(new OutgoingMessage(message), publisher, timeout);
+            writer = _writer is { } attached && attached.TryStart() ? attached : null;
+        }
+
+        writer?.Run();
+    }
+
+    /// <summary>Takes up what a store has kept.</summary>
+    public void Restore(SessionContents contents)
+    {
+        _sequence = Math.Max(_sequence, contents.LastSequence);
+        long now = _options.TimeProvider.GetTimestamp();
+        foreach (StoredMessage stored in contents.Messages)
+        {
+            PublishOperation operation = Rent();
+            operation.BeginUnawaited(new OutgoingMessage(stored.Message), now);
+            operation.Sequence = stored.Sequence;
+            if (stored.PacketIdentifier == 0)
+            {
+                operation.State = PublishState.Queued;
+                _queue.Add(operation);
+                continue;
+            }
+
+            operation.PacketIdentifier = (ushort)stored.PacketIdentifier;
+            _identifiers.Restore(operation.PacketIdentifier, operation);
+            if (stored.IsReceivedByServer)
+            {
+                operation.State = PublishState.AwaitingPubComp;
+                _released.Add(operation);
+            }
+            else
+            {
+                operation.State = stored.Message.QoS == MqttQualityOfService.AtLeastOnce
+                    ? PublishState.AwaitingPubAck : PublishState.AwaitingPubRec;
+                _resend.Add(operation);
+            }
+        }
+    }
+
+    /// <summary>From now on messages are accepted.</summary>
+    public void Open() => _closed = null;
+
+    /// <summary>A connection is made, and the session's fate known. What is owed to the server follows with <see cref="Resume"/>.</summary>
+    public void Attach(ConnectionWriter writer, MqttConnectResult limits)
+    {
+        _writer = writer;
+        _limits = limits;
+        _aliases = new OutboundAliases(Math.Min(limits.TopicAliasMaximum, _options.OutboundTopicAliasMaximum));
+        int wanted = _options.InFlightMaximum
+            ?? (limits.ProtocolVersion == MqttProtocolVersion.V500 ? DefaultInFlight : DefaultInFlightBefore5);
+        _quotaMaximum = Math.Min(limits.ReceiveMaximum, wanted);
+        _quota = _quotaMaximum;
+    }
+
+    /// <summary>Sends again what an earlier connection left unfinished, in its order, then what was queued.</summary>
+    public void Resume()
+    {
+        _isOpen = true;
+        for (PublishOperation? operation = _released.First; operation is not null; operation = operation.Next)
+        {
+            WriteRelease(operation.PacketIdentifier, MqttReasonCode.Success);
+        }
+
+        Pump();
+        if (HasOpenExchanges)
+        {
+            WaitBegun?.Invoke();
+        }
+    }
+
+    /// <summary>Whether an acknowledgement is awaited on this connection.</summary>
+    public bool HasOpenExchanges => _isOpen && (_inFlight.Count > 0 || _released.Count > 0 || _resend.Count > 0);
+
+    /// <summary>The connection is lost.</summary>
+    public void Detach()
+    {
+        _writer = null;
+        _isOpen = false;
+
+        // Whatever was not yet sent again comes after what was: nothing new is sent before all of it has been.
+        var unfinished = new OperationList();
+        _inFlight.MoveTo(unfinished);
+        _resend.MoveTo(unfinished);
+        unfinished.MoveTo(_resend);
+        while (!_options.QueueQoS0WhileDisconnected && _unacknowledgedQueue.First is { } operation)
+        {
+            End(operation, NotConnected(operation.Topic));
+        }
+    }
+
+    /// <summary>
+    /// The server has no session: the old exchanges are discarded [MQTT-3.2.2-5], and their messages published as new ones. One that was past PUBREC
+    /// may have been delivered: its outcome is unknown, unless the options have it sent again.
+    /// </summary>
+    public void RestartExchanges()
+    {
+        var owed = new OperationList();
+        while (_released.First is { } operation)
+        {
+            if (_options.RepublishUncertainQoS2)
+            {
+                Restart(operation, owed);
+            }
+            else
+            {
+                End(operation, new MqttOperationException(
+                    MqttOperation.Publish,
+                    MqttOperationFailure.OutcomeUnknown,
+                    $"The server lost the session after it had received the QoS 2 message for '{operation.Topic}', before it confirmed the delivery. "
+                    + "The message may or may not have been delivered: send it again if delivering it twice does no harm.")
+                { Topic = operation.Topic });
+            }
+        }
+
+        while (_resend.First is { } operation)
+        {
+            Restart(operation, owed);
+        }
+
+        _queue.MoveTo(owed);
+        owed.MoveTo(_queue);
+    }
+
+    /// <summary>Every message is given up, and none accepted any more until <see cref="Open"/>.</summary>
+    /// <param name="reason">Makes what a message's owner is told, from its topic.</param>
+    /// <param name="keepExchanges">Whether messages of QoS 1 and 2 stay in the session, though nobody waits for them any more.</param>
+    public void Close(Func<string, Exception> reason, bool keepExchanges)
+    {
+        _closed = reason(string.Empty);
+        foreach (OperationList list in (OperationList[])[_released, _resend, _inFlight, _queue, _unacknowledgedQueue])
+        {
+            for (PublishOperation? operation = list.First; operation is not null;)
+            {
+                PublishOperation? next = operation.Next;
+                if (keepExchanges && operation.QoS != MqttQualityOfService.AtMostOnce)
+                {
+                    operation.Fail(reason(operation.Topic));
+                }
+                else
+                {
+                    End(operation, reason(operation.Topic));
+                }
+
+                operation = next;
+            }
+        }
+
+        SignalDrained();
+    }
+
+    /// <summary>The client is disposed: no deadline is watched any more.</summary>
+    public void Stop() => _deadlines.Stop();
+
+    /// <summary>Ends when nothing is in flight or queued. Takes the lock.</summary>
+    public Task WaitUntilDrainedAsync()
+    {
+        lock (_gate)
+        {
+            if (InFlight + Queued == 0)
+            {
+                return Task.CompletedTask;
+            }
+
+            _drained ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            return _drained.Task;
+        }
+    }
+
+    /// <summary>Handles PUBACK, PUBREC and PUBCOMP.</summary>
+    /// <returns>False when nobody waits for it.</returns>
+    /// <exception cref="MqttProtocolException">It is of the wrong kind for the exchange its identifier belongs to.</exception>
+    public bool Acknowledged(in AcknowledgementPacket packet)
+    {
+        object? owner = _identifiers[packet.PacketIdentifier];
+        if (owner is null)
+        {
+            if (packet.Type == MqttPacketType.PubRec && !packet.ReasonCode.IsFailure())
+            {
+                // Legal recovery: let the server end an exchange that we know nothing of [MQTT-4.3.3-4].
+                WriteRelease(packet.PacketIdentifier, MqttReasonCode.PacketIdentifierNotFound);
+            }
+
+            return false;
+        }
+
+        if (owner is not PublishOperation operation)
+        {
+            throw WrongKind(packet, "a SUBSCRIBE or UNSUBSCRIBE");
+        }
+
+        switch (packet.Type, operation.State)
+        {
+            case (MqttPacketType.PubAck, PublishState.AwaitingPubAck):
+            case (MqttPacketType.PubComp, PublishState.AwaitingPubComp):
+                EndExchange(operation, packet);
+                break;
+            case (MqttPacketType.PubRec, PublishState.AwaitingPubRec) when packet.ReasonCode.IsFailure():
+                EndExchange(operation, packet);
+                break;
+            case (MqttPacketType.PubRec, PublishState.AwaitingPubRec):
+                operation.State = PublishState.AwaitingPubComp;
+                operation.List!.Remove(operation);
+                _released.Add(operation);
+                _store?.Append(new SessionChange(SessionChangeKind.MessageReceivedByServer, operation.Sequence));
+                WriteRelease(packet.PacketIdentifier, MqttReasonCode.Success);
+                break;
+            case (MqttPacketType.PubRec, PublishState.AwaitingPubComp) when !packet.ReasonCode.IsFailure():
+                WriteRelease(packet.PacketIdentifier, MqttReasonCode.Success);
+                break;
+            default:
+                throw WrongKind(packet, operation.QoS == MqttQualityOfService.AtLeastOnce ? "a QoS 1 PUBLISH" : "a QoS 2 PUBLISH");
+        }
+
+        return true;
+    }
+
+    /// <summary>Sends what room and quota allow: first what must be sent again, then what is queued.</summary>
+    public void Pump()
+    {
+        if (!_isOpen || _writer is null)
+        {
+            return;
+        }
+
+        while (_unacknowledgedQueue.First is { } operation && _writer.HasRoom)
+        {
+            TrySend(operation, isRepetition: false);
+        }
+
+        while (_quota > 0 && _resend.First is { } operation && _writer.HasRoom)
+        {
+            TrySend(operation, isRepetition: true);
+        }
+
+        while (_quota > 0 && _resend.Count == 0 && _queue.First is { } operation && _writer.HasRoom && !_identifiers.AreExhausted)
+        {
+            TrySend(operation, isRepetition: false);
+        }
+    }
+
+    /// <summary>The caller of an operation has taken its result. Takes the lock.</summary>
+    public void ReleasedByCaller(PublishOperation operation)
+    {
+        lock (_gate)
+        {
+            operation.EndAwait();
+            Recycle(operation);
+        }
+    }
+
+    /// <summary>The caller of an operation does not want to wait any longer. Takes the lock.</summary>
+    public void Cancel(PublishOperation operation, CancellationToken token)
+    {
+        lock (_gate)
+        {
+            GiveUp(operation, new OperationCanceledException(token));
+        }
+    }
+
+    private PublishOperation? Begin(in OutgoingMessage message, MqttPublisher? publisher, TimeSpan timeout)
+    {
+        if (!ReferenceEquals(message.Topic, _lastValidTopic))
+        {
+            Topics.TopicName.Validate(message.Topic, nameof(message));
+            _lastValidTopic = message.Topic;
+        }
+
+        if (message.QoS > MqttQualityOfService.ExactlyOnce)
+        {
+            throw new ArgumentException($"QoS {(int)message.QoS} does not exist: use 0, 1 or 2.", nameof(message));
+        }
+
+        if (_closed is not null)
+        {
+            throw NotConnected(message.Topic);
+        }
+
+        if (_limits is { } limits && _isOpen)
+        {
+            PublishLimits.Check(message, limits);
+        }
+
+        bool isUnacknowledged = message.QoS == MqttQualityOfService.AtMostOnce;
+        if (isUnacknowledged)
+        {
+            if (_isOpen && _unacknowledgedQueue.Count == 0 && _writer!.HasRoom)
+            {
+                Write(message, 0, isRepetition: false, waited: TimeSpan.Zero);
+                publisher?.Completed(message.Source!, new MqttPublishResult { Topic = message.Topic }, null);
+                Ended?.Invoke(new MqttPublishResult { Topic = message.Topic }, null);
+                return null;
+            }
+
+            if (!_isOpen && !_options.QueueQoS0WhileDisconnected)
+            {
+                throw NotConnected(message.Topic);
+            }
+        }
+
+        if (Queued >= _options.PublishQueueLimit || _queue.Bytes + _unacknowledgedQueue.Bytes + message.Payload.Length > _options.PublishQueueByteLimit)
+        {
+            throw new MqttOperationException(
+                MqttOperation.Publish,
+                MqttOperationFailure.QueueFull,
+                $"The message for '{message.Topic}' was not accepted: {Queued:N0} messages ({_queue.Bytes:N0} bytes) wait to be sent already. "
+                + "Wait for some of them to be acknowledged, or raise the limit of the publish queue.")
+            { Topic = message.Topic };
+        }
+
+        PublishOperation operation = Rent();
+        operation.Begin(message, publisher, _options.TimeProvider.GetTimestamp());
+        operation.State = PublishState.Queued;
+        operation.Deadline = _deadlines.Add(operation.Started, timeout);
+        if (!isUnacknowledged && _store is not null)
+        {
+            operation.Sequence = ++_sequence;
+            MqttMessage kept = message.Source ?? new MqttMessage(message.Topic, message.Payload.ToArray(), message.QoS, message.Retain);
+            _store.Append(new SessionChange(SessionChangeKind.MessageAccepted, operation.Sequence, Message: kept));
+        }
+
+        (isUnacknowledged ? _unacknowledgedQueue : _queue).Add(operation);
+        Pump();
+        return operation;
+    }
+
+    private void TrySend(PublishOperation operation, bool isRepetition)
+    {
+        var message = operation.Message is { } source
+            ? new OutgoingMessage(source)
+            : new OutgoingMessage(operation.Topic, operation.Payload, operation.QoS, operation.Retain);
+        TimeSpan waited = _options.TimeProvider.GetElapsedTime(operation.Started);
+        try
+        {
+            if (!isRepetition && operation.Properties?.MessageExpirySeconds is { } expiry && waited.TotalSeconds >= expiry)
+            {
+                MessagesExpired++;
+                throw new MqttOperationException(
+                    MqttOperation.Publish,
+                    MqttOperationFailure.Expired,
+                    $"The message for '{operation.Topic}' expired after {expiry} s, before it could be sent.")
+                { Topic = operation.Topic };
+            }
+
+            PublishLimits.Check(message, _limits!);
+            if (operation.QoS == MqttQualityOfService.AtMostOnce)
+            {
+                Write(message, 0, isRepetition: false, waited);
+                End(operation, MqttReasonCode.Success, null);
+                return;
+            }
+
+            bool isNew = operation.PacketIdentifier == 0;
+            if (isNew)
+            {
+                operation.PacketIdentifier = _identifiers.Take(operation);
+            }
+
+            Write(message, operation.PacketIdentifier, isRepetition, waited);
+            if (isNew)
+            {
+                _store?.Append(new SessionChange(SessionChangeKind.MessageSent, operation.Sequence, operation.PacketIdentifier));
+            }
+        }
+        catch (Exception e) when (e is MqttOperationException or ArgumentException)
+        {
+            End(operation, e);
+            return;
+        }
+
+        bool wasWaiting = _inFlight.Count > 0;
+        operation.State = operation.QoS == MqttQualityOfService.AtLeastOnce ? PublishState.AwaitingPubAck : PublishState.AwaitingPubRec;
+        operation.List!.Remove(operation);
+        _inFlight.Add(operation);
+        _quota--;
+        if (!wasWaiting)
+        {
+            WaitBegun?.Invoke();
+        }
+    }
+
+    private void Write(in OutgoingMessage message, ushort packetIdentifier, bool isRepetition, TimeSpan waited)
+    {
+        MqttConnectResult limits = _limits!;
+        MqttMessageProperties? properties = message.Properties;
+        if (properties?.MessageExpirySeconds is { } expiry && waited.TotalSeconds >= 1)
+        {
+            properties = properties with { MessageExpirySeconds = (uint)Math.Max(1, expiry - Math.Floor(waited.TotalSeconds)) };
+        }
+
+        // The size is that of the packet with its topic: an alias may be forgotten, the message must not fail then.
+        int size = PublishWriter.GetHeaderSize(
+            message.Topic, 0, message.QoS, properties, message.Payload.Length, limits.ProtocolVersion, out int topicByteCount, out int propertyLength);
+        PublishLimits.CheckSize(message, (long)size + message.Payload.Length, limits);
+
+        string topic = message.Topic;
+        ushort alias = _aliases.Use(topic, out bool isKnown);
+        if (alias != 0)
+        {
+            topic = isKnown ? string.Empty : topic;
+            size = PublishWriter.GetHeaderSize(
+                topic, alias, message.QoS, properties, message.Payload.Length, limits.ProtocolVersion, out topicByteCount, out propertyLength);
+        }
+
+        OutgoingBytes output = _writer!.Output;
+        Span<byte> span = output.GetSpan(size + message.Payload.Length);
+        int written = PublishWriter.WriteHeader(
+            span, topic, topicByteCount, alias, packetIdentifier, message.QoS, message.Retain, isRepetition, properties, propertyLength,
+            message.Payload.Length, limits.ProtocolVersion);
+        message.Payload.Span.CopyTo(span[written..]);
+        output.Advance(written + message.Payload.Length);
+        if (!isRepetition)
+        {
+            MessagesSent++;
+        }
+    }
+
+    private void WriteRelease(ushort packetIdentifier, MqttReasonCode reasonCode) =>
+        new AcknowledgementPacket(MqttPacketType.PubRel, packetIdentifier, reasonCode).Write(_writer!.Output, _limits!.ProtocolVersion);
+
+    private void EndExchange(PublishOperation operation, in AcknowledgementPacket packet)
+    {
+        _quota = Math.Min(_quota + 1, _quotaMaximum);
+
+        // A PUBCOMP with 0x92 is no failure: the server had the message, and lost only its memory of the exchange.
+        if (packet.ReasonCode.IsFailure() && packet.Type != MqttPacketType.PubComp)
+        {
+            End(operation, Rejected(operation.Topic, packet));
+        }
+        else
+        {
+            End(operation, packet.ReasonCode, packet.ReasonString);
+        }
+
+        Pump();
+    }
+
+    private void End(PublishOperation operation, MqttReasonCode reasonCode, string? reasonString)
+    {
+        var result = new MqttPublishResult
+        {
+            Topic = operation.Topic,
+            QoS = operation.QoS,
+            PacketIdentifier = operation.PacketIdentifier,
+            ReasonCode = reasonCode,
+            ReasonString = reasonString,
+            Elapsed = _options.TimeProvider.GetElapsedTime(operation.Started),
+        };
+        operation.Succeed(result);
+        Ended?.Invoke(result, null);
+        Forget(operation);
+    }
+
+    private void End(PublishOperation operation, Exception error)
+    {
+        operation.Fail(error);
+        if (Ended is { } ended)
+        {
+            var result = new MqttPublishResult
+            {
+                Topic = operation.Topic,
+                QoS = operation.QoS,
+                PacketIdentifier = operation.PacketIdentifier,
+                ReasonCode = (error as MqttOperationException)?.ReasonCode ?? MqttReasonCode.UnspecifiedError,
+                ReasonString = (error as MqttOperationException)?.ReasonString,
+                Elapsed = _options.TimeProvider.GetElapsedTime(operation.Started),
+            };
+            ended(result, error);
+        }
+
+        Forget(operation);
+    }
+
+    private void Forget(PublishOperation operation)
+    {
+        operation.List?.Remove(operation);
+        if (operation.PacketIdentifier != 0)
+        {
+            _identifiers.Release(operation.PacketIdentifier);
+        }
+
+        if (operation.Sequence != 0)
+        {
+            _store?.Append(new SessionChange(SessionChangeKind.MessageEnded, operation.Sequence));
+        }
+
+        operation.IsHeldBySession = false;
+        Recycle(operation);
+        if (_drained is not null && InFlight + Queued == 0)
+        {
+            SignalDrained();
+        }
+    }
+
+    private void SignalDrained()
+    {
+        _drained?.TrySetResult();
+        _drained = null;
+    }
+
+    private void Restart(PublishOperation operation, OperationList owed)
+    {
+        _identifiers.Release(operation.PacketIdentifier);
+        operation.PacketIdentifier = 0;
+        operation.State = PublishState.Queued;
+        operation.List!.Remove(operation);
+        owed.Add(operation);
+        _store?.Append(new SessionChange(SessionChangeKind.MessageRestarted, operation.Sequence));
+    }
+
+    /// <summary>Ends a caller's wait. What was never sent is withdrawn; what was sent goes on without the caller.</summary>
+    private void GiveUp(PublishOperation operation, Exception error)
+    {
+        if (operation.IsCompleted)
+        {
+            return;
+        }
+
+        if (operation.State == PublishState.Queued)
+        {
+            End(operation, error);
+        }
+        else
+        {
+            operation.Fail(error);
+        }
+    }
+
+    private long SweepDeadlines(long now)
+    {
+        long next = long.MaxValue;
+        foreach (OperationList list in (OperationList[])[_inFlight, _released, _resend, _queue, _unacknowledgedQueue])
+        {
+            for (PublishOperation? operation = list.First; operation is not null;)
+            {
+                PublishOperation? following = operation.Next;
+                if (operation.Deadline <= now)
+                {
+                    operation.Deadline = long.MaxValue;
+                    GiveUp(operation, TimedOut(operation));
+                }
+                else if (!operation.IsCompleted)
+                {
+                    next = Math.Min(next, operation.Deadline);
+                }
+
+                operation = following;
+            }
+        }
+
+        return next;
+    }
+
+    private TimeoutException TimedOut(PublishOperation operation)
+    {
+        TimeSpan waited = _options.TimeProvider.GetElapsedTime(operation.Started);
+        string message = operation.State == PublishState.Queued
+            ? $"The message for '{operation.Topic}' could not be sent within {waited.TotalSeconds:0.#} s and was withdrawn. "
+                + (_isOpen ? "The server acknowledges too slowly." : "There is no connection to the server.")
+            : $"The server did not acknowledge the message for '{operation.Topic}' within {waited.TotalSeconds:0.#} s. "
+                + "It was sent and may still be delivered.";
+        return new TimeoutException(message);
+    }
+
+    private PublishOperation Rent() => _pool.TryPop(out PublishOperation? operation) ? operation : new PublishOperation(this);
+
+    private void Recycle(PublishOperation operation)
+    {
+        if (operation.TryRecycle() && _pool.Count < PoolLimit)
+        {
+            _pool.Push(operation);
+        }
+    }
+
+    private static MqttOperationException NotConnected(string topic) => new(
+        MqttOperation.Publish,
+        MqttOperationFailure.NotConnected,
+        $"The message for '{topic}' was not sent: there is no connection to the server. Connect first; while a lost connection is being made again, "
+        + "only messages of QoS 1 and 2 wait for it, unless the options have QoS 0 queued too.")
+    { Topic = topic };
+
+    private static MqttOperationException Rejected(string topic, in AcknowledgementPacket packet) => new(
+        MqttOperation.Publish,
+        MqttOperationFailure.Rejected,
+        $"The server rejected the message for '{topic}': {packet.ReasonCode.Describe()}"
+        + (packet.ReasonString is { Length: > 0 } words ? $" ({words})" : string.Empty))
+    { Topic = topic, ReasonCode = packet.ReasonCode, ReasonString = packet.ReasonString };
+
+    private static MqttProtocolException WrongKind(in AcknowledgementPacket packet, string live)
+    {
+        string name = packet.Type.ToString().ToUpperInvariant();
+        return new MqttProtocolException(
+            MqttReasonCode.ProtocolError,
+            packet.Type == MqttPacketType.PubAck ? "MQTT-4.3.2-3" : "MQTT-4.3.3-8",
+            $"The server sent {name} for packet identifier {packet.PacketIdentifier}, which belongs to {live} that awaits another answer.");
+    }
+}

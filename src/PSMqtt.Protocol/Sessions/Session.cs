@@ -1,0 +1,353 @@
+using PSMqtt.Protocol.Connections;
+using PSMqtt.Protocol.Packets;
+
+namespace PSMqtt.Protocol.Sessions;
+
+/// <summary>
+/// What outlives a connection: the exchanges in both directions, the subscriptions, the queues. A state machine without I/O: packets and requests go
+/// in, packets come out in the <see cref="ConnectionWriter.Output"/> of the connection that is attached, messages in the subscriptions' queues.
+/// </summary>
+/// <remarks>One lock, <see cref="Gate"/>, guards all of it, and the output buffer; no user code ever runs under it.</remarks>
+internal sealed class Session
+{
+    private readonly MqttClientOptions _options;
+    private readonly PacketIdentifiers _packetIdentifiers = new();
+    private readonly TopicCache _topics = new();
+    private readonly MessagePropertiesCache _properties = new();
+    private readonly List<MqttSubscription> _targets = [];
+    private readonly List<MqttSubscription> _full = [];
+
+    private ConnectionWriter? _writer;
+    private InboundAliases _aliases = new(0);
+    private MqttProtocolVersion _version;
+    private TaskCompletionSource? _resume;
+    private bool _keepsUnclaimed;
+
+    public Session(MqttClientOptions options)
+    {
+        _options = options;
+        Outbound = new OutboundExchanges(Gate, options, _packetIdentifiers) { WaitBegun = Resume };
+        Inbound = new InboundLedger(options.SessionStore);
+        Subscriptions = new SubscriptionTable(_packetIdentifiers, options.SessionStore);
+    }
+
+    /// <summary>The lock.</summary>
+    public object Gate { get; } = new();
+
+    public OutboundExchanges Outbound { get; }
+
+    public InboundLedger Inbound { get; }
+
+    public SubscriptionTable Subscriptions { get; }
+
+    /// <summary>Messages of an inherited session that match no subscription of ours. Set by the client.</summary>
+    public MqttSubscription? Unclaimed { get; set; }
+
+    /// <summary>Called under the lock when a full queue has dropped a message.</summary>
+    public Action<MqttSubscription, MqttMessage>? Dropped { get; set; }
+
+    public long MessagesReceived { get; private set; }
+
+    public long MessagesDropped { get; private set; }
+
+    public long MessagesUnclaimed { get; private set; }
+
+    public long StrayAcknowledgements { get; private set; }
+
+    /// <summary>Takes up what a store has kept.</summary>
+    public void Restore(SessionContents contents)
+    {
+        lock (Gate)
+        {
+            Outbound.Restore(contents);
+            Inbound.Restore(contents);
+            Subscriptions.Restore(contents);
+        }
+    }
+
+    /// <summary>
+    /// A connection is made. Everything the server is owed is written in the order that counts: subscriptions, repetitions, what is queued.
+    /// </summary>
+    /// <param name="writer">The connection's way out.</param>
+    /// <param name="limits">What CONNACK said.</param>
+    /// <param name="isSessionPresent">Whether our exchanges go on.</param>
+    /// <param name="isInherited">Whether the server's session was begun by somebody else than this object.</param>
+    /// <param name="hasSubscriptions">Whether the server still has our subscriptions; on MQTT 3.1 that is not said.</param>
+    public void Attach(ConnectionWriter writer, MqttConnectResult limits, bool isSessionPresent, bool isInherited, bool hasSubscriptions)
+    {
+        lock (Gate)
+        {
+            _writer = writer;
+            _version = limits.ProtocolVersion;
+            _aliases = new InboundAliases(_version == MqttProtocolVersion.V500 ? _options.TopicAliasMaximum : 0);
+            _keepsUnclaimed |= isInherited && isSessionPresent;
+            if (!isSessionPresent)
+            {
+                Inbound.Forget();
+                Outbound.RestartExchanges();
+                _options.SessionStore?.Append(new SessionChange(SessionChangeKind.SessionLost));
+            }
+
+            Inbound.Attach(writer, _version, _options.ReceiveMaximum);
+            Outbound.Attach(writer, limits);
+            Subscriptions.Attach(writer, limits, hasSubscriptions, isInherited);
+            Outbound.Resume();
+        }
+
+        Flush();
+    }
+
+    /// <summary>The connection is lost.</summary>
+    public void Detach()
+    {
+        lock (Gate)
+        {
+            _writer?.Close();
+            _writer = null;
+            Inbound.Detach();
+            Outbound.Detach();
+            Subscriptions.Detach();
+            Resume();
+        }
+    }
+
+    /// <summary>Sends what has been written. Not under the lock.</summary>
+    public void Flush()
+    {
+        ConnectionWriter? writer;
+        lock (Gate)
+        {
+            writer = _writer is { } attached && attached.TryStart() ? attached : null;
+        }
+
+        writer?.Run();
+    }
+
+    /// <summary>Handles a packet that concerns the session.</summary>
+    /// <returns>False when it is not one of those.</returns>
+    /// <exception cref="MqttProtocolException">It breaks the specification.</exception>
+    public bool Receive(in MqttFrame frame)
+    {
+        switch (frame.Type)
+        {
+            case MqttPacketType.Publish:
+                var publish = PublishPacket.Read(frame, _version);
+                lock (Gate)
+                {
+                    Receive(publish);
+                }
+
+                return true;
+            case MqttPacketType.PubAck or MqttPacketType.PubRec or MqttPacketType.PubComp:
+                var acknowledgement = AcknowledgementPacket.Read(frame, _version);
+                lock (Gate)
+                {
+                    Count(Outbound.Acknowledged(acknowledgement));
+                }
+
+                return true;
+            case MqttPacketType.PubRel:
+                var release = AcknowledgementPacket.Read(frame, _version);
+                lock (Gate)
+                {
+                    Count(Inbound.Release(release.PacketIdentifier));
+                }
+
+                return true;
+            case MqttPacketType.SubAck:
+                var subAck = SubAckPacket.Read(frame, _version);
+                lock (Gate)
+                {
+                    Count(Subscriptions.Acknowledged(subAck));
+                }
+
+                return true;
+            case MqttPacketType.UnsubAck:
+                var unsubAck = UnsubAckPacket.Read(frame, _version);
+                lock (Gate)
+                {
+                    Count(Subscriptions.Acknowledged(unsubAck));
+                }
+
+                return true;
+            default:
+                return false;
+        }
+    }
+
+    /// <summary>Somebody has taken a message: its acknowledgement is due. Takes the lock.</summary>
+    /// <returns>False when it needs none, or has had it.</returns>
+    public bool Acknowledge(MqttMessage message, MqttReasonCode reasonCode)
+    {
+        if (message.TakeEntry() is not { } entry)
+        {
+            return false;
+        }
+
+        ConnectionWriter? writer;
+        lock (Gate)
+        {
+            Inbound.Taken(entry, reasonCode);
+            writer = _writer is { } attached && attached.TryStart() ? attached : null;
+        }
+
+        writer?.Run();
+        return true;
+    }
+
+    /// <summary>A full queue has room again. Takes the lock.</summary>
+    public void RoomMade()
+    {
+        lock (Gate)
+        {
+            Resume();
+        }
+    }
+
+    /// <summary>
+    /// Whether the reader must wait because a queue is full, and for what. While an operation of ours awaits its answer it reads on, so that a consumer
+    /// that publishes cannot wait for itself; then queues grow, up to twice their limit.
+    /// </summary>
+    /// <returns>Ends when it is worth asking again; <see langword="null"/>: read on.</returns>
+    public Task? GetPause()
+    {
+        if (_full.Count == 0)
+        {
+            return null;
+        }
+
+        lock (Gate)
+        {
+            _full.RemoveAll(static s => !s.IsFull || !s.IsActive);
+            if (_full.Count == 0 || _writer is null)
+            {
+                return null;
+            }
+
+            bool mustRead = Outbound.HasOpenExchanges || Subscriptions.HasOpenExchanges;
+            if (mustRead && !_full.Exists(static s => s.IsOverflowingWithAcknowledged))
+            {
+                return null;
+            }
+
+            _resume ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            return _resume.Task;
+        }
+    }
+
+    /// <summary>Gives a new subscription what has come for it before it was there. Under the lock.</summary>
+    public void Claim(MqttSubscription subscription)
+    {
+        if (Unclaimed is not { QueuedCount: > 0 } unclaimed)
+        {
+            return;
+        }
+
+        foreach (MqttMessage message in unclaimed.Extract(
+            m => subscription.Filters.Any(f => Topics.TopicFilter.Matches(f.Filter, m.Topic))))
+        {
+            Deliver(message, subscription);
+        }
+    }
+
+    private void Receive(in PublishPacket packet)
+    {
+        string topic = GetTopic(packet);
+        InboundEntry? entry = null;
+        if (packet.QoS != MqttQualityOfService.AtMostOnce)
+        {
+            entry = Inbound.Receive(packet.PacketIdentifier, packet.QoS, packet.Duplicate);
+            if (entry is null)
+            {
+                return;
+            }
+        }
+
+        MessagesReceived++;
+        MqttMessageProperties? properties = _properties.Read(packet);
+        _targets.Clear();
+        bool isKnown = Subscriptions.Route(
+            topic, packet.OnlySubscriptionIdentifier, properties?.SubscriptionIdentifiers, packet.Retain, _targets);
+        if (_targets.Count == 0)
+        {
+            if (entry is null || isKnown || !_keepsUnclaimed || Unclaimed is null)
+            {
+                MessagesUnclaimed++;
+                Inbound.AcknowledgeTaken();
+                return;
+            }
+
+            _targets.Add(Unclaimed);
+        }
+
+        if (entry is not null)
+        {
+            entry.Outstanding = _targets.Count;
+            entry.Holder = _targets[0];
+        }
+
+        byte[] payload = packet.Payload.ToArray();
+        long now = _options.TimeProvider.GetUtcNow().UtcTicks;
+        foreach (MqttSubscription target in _targets)
+        {
+            var message = new MqttMessage(topic, payload, packet.QoS, packet.Retain, packet.Duplicate, properties, now);
+            if (entry is not null)
+            {
+                message.SetEntry(entry);
+            }
+
+            Deliver(message, target);
+        }
+    }
+
+    private void Deliver(MqttMessage message, MqttSubscription target)
+    {
+        bool isQueued = target.Enqueue(message, out MqttMessage? dropped);
+        if (dropped is not null)
+        {
+            MessagesDropped++;
+            Dropped?.Invoke(target, dropped);
+        }
+
+        MqttMessage? lost = isQueued ? dropped : message;
+        if (lost?.TakeEntry() is { } owed)
+        {
+            Inbound.Taken(owed, MqttReasonCode.Success);
+        }
+
+        if (target.IsFull && target.Options.Overflow == MqttQueueOverflow.Wait && !_full.Contains(target))
+        {
+            _full.Add(target);
+        }
+    }
+
+    private string GetTopic(in PublishPacket packet)
+    {
+        if (!packet.HasTopicAlias)
+        {
+            return packet.Topic.IsEmpty
+                ? throw new MqttProtocolException(
+                    MqttReasonCode.ProtocolError,
+                    _version == MqttProtocolVersion.V500 ? "MQTT-3.3.2-8" : "MQTT-4.7.3-1",
+                    "The server sent a PUBLISH without topic and without topic alias.")
+                : _topics.GetTopic(packet.Topic);
+        }
+
+        if (packet.Topic.IsEmpty)
+        {
+            return _aliases.Get(packet.TopicAlias);
+        }
+
+        string topic = _topics.GetTopic(packet.Topic);
+        _aliases.Set(packet.TopicAlias, topic);
+        return topic;
+    }
+
+    private void Count(bool wasAwaited) => StrayAcknowledgements += wasAwaited ? 0 : 1;
+
+    private void Resume()
+    {
+        _resume?.TrySetResult();
+        _resume = null;
+    }
+}
