@@ -1,3 +1,6 @@
+using System.Net.Security;
+using System.Net.Sockets;
+
 namespace PSMqtt.Protocol.Transports;
 
 /// <summary>Opens connections: chooses, by the endpoint's scheme, what lies on top of what.</summary>
@@ -8,11 +11,24 @@ internal sealed class BuiltInTransportFactory(TcpConnector tcp) : ITransportFact
     {
         ArgumentNullException.ThrowIfNull(endpoint);
         ArgumentNullException.ThrowIfNull(options);
-        return endpoint.Scheme switch
+        Socket socket = await tcp.ConnectAsync(endpoint.Host, endpoint.Port, options, cancellationToken).ConfigureAwait(false);
+        if (!endpoint.IsTls)
         {
-            "mqtt" => new SocketTransport(await tcp.ConnectAsync(endpoint.Host, endpoint.Port, options, cancellationToken).ConfigureAwait(false), "tcp"),
-            _ => throw new MqttConnectException(
-                MqttConnectPhase.Connect, MqttConnectFailure.Unspecified, $"'{endpoint}': the scheme {endpoint.Scheme} cannot be connected to; use mqtt://."),
-        };
+            return new SocketTransport(socket, "tcp");
+        }
+
+        try
+        {
+            string description = $"tls {socket.RemoteEndPoint}";
+            var handshake = new TlsHandshake(endpoint.Authority, [endpoint.Host], options.Tls);
+            (SslStream stream, MqttTlsDetails details) = await handshake
+                .AuthenticateAsync(new NetworkStream(socket, ownsSocket: true), cancellationToken).ConfigureAwait(false);
+            return new TlsTransport(socket, stream, handshake, details, description);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
     }
 }

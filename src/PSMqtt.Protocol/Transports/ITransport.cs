@@ -12,7 +12,10 @@ public interface ITransport : IAsyncDisposable
     /// <param name="buffer">Where to put it; not empty.</param>
     /// <param name="cancellationToken">Ends the wait; the connection may not be usable afterwards.</param>
     /// <returns>How many bytes; 0 when the peer has closed its side.</returns>
-    /// <exception cref="IOException">The connection is lost.</exception>
+    /// <exception cref="IOException">
+    /// The connection is lost. Where the peer refuses only now what belonged to the opening (with TLS 1.3, our certificate), the inner exception is the
+    /// <see cref="MqttConnectException"/> that says so.
+    /// </exception>
     ValueTask<int> ReceiveAsync(Memory<byte> buffer, CancellationToken cancellationToken);
 
     /// <summary>Sends all of the bytes. Completes synchronously where the system takes them at once.</summary>

@@ -1,0 +1,141 @@
+using System.Net.Security;
+using System.Net.Sockets;
+using System.Runtime.CompilerServices;
+using System.Security.Authentication;
+
+namespace PSMqtt.Protocol.Transports;
+
+/// <summary>TLS over a socket.</summary>
+internal sealed class TlsTransport : ISecureTransport
+{
+    private readonly Socket _socket;
+    private readonly SslStream _stream;
+    private readonly TlsHandshake _handshake;
+    private bool _hasReceived;
+
+    public TlsTransport(Socket socket, SslStream stream, TlsHandshake handshake, MqttTlsDetails details, string description)
+    {
+        _socket = socket;
+        _stream = stream;
+        _handshake = handshake;
+        Tls = details;
+        Description = description;
+    }
+
+    public string Description { get; }
+
+    public MqttTlsDetails Tls { get; }
+
+    public ValueTask<int> ReceiveAsync(Memory<byte> buffer, CancellationToken cancellationToken)
+    {
+        ValueTask<int> receive;
+        try
+        {
+            receive = _stream.ReadAsync(buffer, cancellationToken);
+        }
+        catch (InvalidOperationException e)
+        {
+            throw TransportClosed.Exception(e);
+        }
+
+        return receive.IsCompletedSuccessfully ? new ValueTask<int>(Checked(receive.Result)) : AwaitReceiveAsync(receive);
+    }
+
+    public ValueTask SendAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken)
+    {
+        ValueTask send;
+        try
+        {
+            send = _stream.WriteAsync(buffer, cancellationToken);
+        }
+        catch (InvalidOperationException e)
+        {
+            throw TransportClosed.Exception(e);
+        }
+
+        return send.IsCompletedSuccessfully ? send : AwaitSendAsync(send);
+    }
+
+    public async ValueTask ShutdownAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await _stream.ShutdownAsync().WaitAsync(cancellationToken).ConfigureAwait(false);
+            _socket.Shutdown(SocketShutdown.Send);
+        }
+        catch (Exception e) when (e is IOException or SocketException or InvalidOperationException or OperationCanceledException or AuthenticationException)
+        {
+            // There is nobody left to say it to, or no time.
+        }
+    }
+
+    public void Abort()
+    {
+        // The socket first: it is what frees calls that wait inside TLS.
+        _socket.Dispose();
+        _stream.Dispose();
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        Abort();
+        return ValueTask.CompletedTask;
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<int> AwaitReceiveAsync(ValueTask<int> receive)
+    {
+        try
+        {
+            return Checked(await receive.ConfigureAwait(false));
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            throw Lost(e);
+        }
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    private async ValueTask AwaitSendAsync(ValueTask send)
+    {
+        try
+        {
+            await send.ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            throw Lost(e);
+        }
+    }
+
+    private int Checked(int count)
+    {
+        if (count == 0 && !_hasReceived && _handshake.ExplainLateRefusal(null) is { } refusal)
+        {
+            throw new IOException(refusal.Message, refusal);
+        }
+
+        _hasReceived = true;
+        return count;
+    }
+
+    private IOException Lost(Exception error)
+    {
+        if (error is IOException { InnerException: MqttConnectException } explained)
+        {
+            return explained;
+        }
+
+        if (!_hasReceived && _handshake.ExplainLateRefusal(error) is { } refusal)
+        {
+            return new IOException(refusal.Message, refusal);
+        }
+
+        return error switch
+        {
+            IOException io => io,
+            InvalidOperationException => TransportClosed.Exception(error),
+            _ => new IOException(error.Message, error),
+        };
+    }
+}
