@@ -41,6 +41,15 @@ internal readonly struct AcknowledgementPacket : IMqttPacketBody
     /// <exception cref="MqttProtocolException">It breaks the specification.</exception>
     public static AcknowledgementPacket Read(in MqttFrame frame, MqttProtocolVersion version)
     {
+        if (frame.Body.Length == 2 && frame.Flags <= 2)
+        {
+            ushort only = BinaryPrimitives.ReadUInt16BigEndian(frame.Body);
+            if (only != 0)
+            {
+                return new AcknowledgementPacket(frame.Type, only);
+            }
+        }
+
         // Only MQTT 3.1 knows the DUP flag here.
         if (frame.Flags > 2 && version != MqttProtocolVersion.V310)
         {

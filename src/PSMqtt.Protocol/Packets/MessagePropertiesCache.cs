@@ -6,9 +6,9 @@ namespace PSMqtt.Protocol.Packets;
 /// </summary>
 internal sealed class MessagePropertiesCache
 {
-    private const int MaximumCount = 256;
+    private const int Size = 64;
 
-    private readonly Dictionary<int, MqttMessageProperties> _byIdentifier = [];
+    private (int Identifier, MqttMessageProperties Properties)[] _kept = [];
 
     /// <summary>The properties of a message.</summary>
     /// <param name="packet">The message.</param>
@@ -21,17 +21,17 @@ internal sealed class MessagePropertiesCache
             return packet.ReadMessageProperties();
         }
 
-        if (!_byIdentifier.TryGetValue(identifier, out MqttMessageProperties? properties))
+        if (_kept.Length == 0)
         {
-            if (_byIdentifier.Count == MaximumCount)
-            {
-                _byIdentifier.Clear();
-            }
-
-            properties = new MqttMessageProperties { SubscriptionIdentifiers = Array.AsReadOnly([identifier]) };
-            _byIdentifier.Add(identifier, properties);
+            _kept = new (int, MqttMessageProperties)[Size];
         }
 
-        return properties;
+        ref (int Identifier, MqttMessageProperties Properties) kept = ref _kept[identifier % Size];
+        if (kept.Identifier != identifier)
+        {
+            kept = (identifier, new MqttMessageProperties { SubscriptionIdentifiers = Array.AsReadOnly([identifier]) });
+        }
+
+        return kept.Properties;
     }
 }

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Diagnostics.CodeAnalysis;
 
 namespace PSMqtt.Protocol.Packets;
 
@@ -98,7 +99,18 @@ internal readonly ref struct PublishPacket
             // Most messages have no properties: one byte of length, which is 0.
             if (position == body.Length || body[position] != 0)
             {
-                return ReadWithProperties(frame.Flags, topic, packetIdentifier, body[position..]);
+                ReadOnlySpan<byte> rest = body[position..];
+                return TryReadUsualProperties(rest, out ushort topicAlias, out int subscriptionIdentifier)
+                    ? new PublishPacket(
+                        frame.Flags,
+                        topic.IsEmpty && topicAlias == 0 ? ThrowEmptyTopic() : topic,
+                        packetIdentifier,
+                        rest[(1 + rest[0])..],
+                        rest.Slice(1, rest[0]),
+                        topicAlias,
+                        subscriptionIdentifier != 0,
+                        subscriptionIdentifier)
+                    : ReadWithProperties(frame.Flags, topic, packetIdentifier, rest);
             }
 
             position++;
@@ -129,6 +141,48 @@ internal readonly ref struct PublishPacket
         }
 
         return message.Build();
+    }
+
+    /// <summary>
+    /// Reads the properties that servers add to message after message: a topic alias, and a subscription identifier of one byte. Anything else, and
+    /// anything wrong, is left to <see cref="ReadWithProperties"/>.
+    /// </summary>
+    private static bool TryReadUsualProperties(ReadOnlySpan<byte> rest, out ushort topicAlias, out int subscriptionIdentifier)
+    {
+        topicAlias = 0;
+        subscriptionIdentifier = 0;
+
+        // A topic alias takes three bytes, the identifier two.
+        if (rest.IsEmpty || rest[0] > 5 || rest[0] >= rest.Length)
+        {
+            return false;
+        }
+
+        ReadOnlySpan<byte> properties = rest.Slice(1, rest[0]);
+        while (!properties.IsEmpty)
+        {
+            if (properties[0] == (byte)MqttPropertyIdentifier.TopicAlias && properties.Length >= 3 && topicAlias == 0)
+            {
+                topicAlias = BinaryPrimitives.ReadUInt16BigEndian(properties[1..]);
+                properties = properties[3..];
+                if (topicAlias == 0)
+                {
+                    return false;
+                }
+            }
+            else if (properties[0] == (byte)MqttPropertyIdentifier.SubscriptionIdentifier && properties.Length >= 2
+                && subscriptionIdentifier == 0 && properties[1] is > 0 and < 0x80)
+            {
+                subscriptionIdentifier = properties[1];
+                properties = properties[2..];
+            }
+            else
+            {
+                return false;
+            }
+        }
+
+        return true;
     }
 
     private static PublishPacket ReadWithProperties(byte flags, ReadOnlySpan<byte> topic, ushort packetIdentifier, ReadOnlySpan<byte> rest)
@@ -174,6 +228,7 @@ internal readonly ref struct PublishPacket
     private static void ThrowTruncated(string field) =>
         ProtocolViolation.ThrowMalformed("MQTT-2.1.4", $"A PUBLISH ends inside its {field}.");
 
-    private static void ThrowEmptyTopic() =>
-        ProtocolViolation.ThrowError("MQTT-4.7.3-1", "A PUBLISH has an empty topic name, and no topic alias that stands for one.");
+    [DoesNotReturn]
+    private static ReadOnlySpan<byte> ThrowEmptyTopic() =>
+        throw ProtocolViolation.Error("MQTT-4.7.3-1", "A PUBLISH has an empty topic name, and no topic alias that stands for one.");
 }

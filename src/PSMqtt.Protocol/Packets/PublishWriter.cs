@@ -30,7 +30,7 @@ internal static class PublishWriter
         out int topicByteCount,
         out int propertyLength)
     {
-        topicByteCount = Encoding.UTF8.GetByteCount(topic);
+        topicByteCount = topic.Length == 0 ? 0 : Encoding.UTF8.GetByteCount(topic);
         if (topicByteCount > MqttText.MaximumByteCount)
         {
             ThrowTopicTooLong(topicByteCount);
@@ -132,10 +132,17 @@ internal static class PublishWriter
             return position + 1;
         }
 
+        if (properties is null)
+        {
+            // The topic alias alone, as in most messages to a server that takes aliases.
+            BinaryPrimitives.WriteUInt32BigEndian(destination[position..], 3u << 24 | (uint)MqttPropertyIdentifier.TopicAlias << 16 | topicAlias);
+            return position + 4;
+        }
+
         return position + WriteProperties(destination[position..], topicAlias, properties, propertyLength);
     }
 
-    private static int WriteProperties(Span<byte> destination, ushort topicAlias, MqttMessageProperties? properties, int propertyLength)
+    private static int WriteProperties(Span<byte> destination, ushort topicAlias, MqttMessageProperties properties, int propertyLength)
     {
         var writer = new MqttPacketWriter(destination);
         writer.WriteVariableByteInteger(propertyLength);
@@ -145,11 +152,7 @@ internal static class PublishWriter
             writer.WriteUInt16(topicAlias);
         }
 
-        if (properties is not null)
-        {
-            MessageProperties.Write(ref writer, properties);
-        }
-
+        MessageProperties.Write(ref writer, properties);
         return writer.Length;
     }
 

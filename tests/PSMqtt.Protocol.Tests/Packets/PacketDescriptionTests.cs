@@ -29,7 +29,11 @@ public sealed class PacketDescriptionTests
     {
         string connect = Describe(new ConnectPacket
         {
-            ClientId = "c", UserName = "u", Password = "hunter2"u8.ToArray(), AuthenticationMethod = "m", AuthenticationData = "hunter2"u8.ToArray(),
+            ClientId = "c",
+            UserName = "u",
+            Password = "hunter2"u8.ToArray(),
+            AuthenticationMethod = "m",
+            AuthenticationData = "hunter2"u8.ToArray(),
         });
         Assert.Contains("with password", connect, StringComparison.Ordinal);
         string connAck = Describe(new ConnAckPacket { AuthenticationMethod = "m", AuthenticationData = "hunter2"u8.ToArray() });

@@ -243,8 +243,16 @@ public sealed class PacketRuleTests
     {
         var packet = new ConnAckPacket
         {
-            AssignedClientIdentifier = "", ReasonString = "", ResponseInformation = "", ServerReference = "", AuthenticationMethod = "",
-            AuthenticationData = [], SessionExpirySeconds = 0, ServerKeepAlive = 0, TopicAliasMaximum = 0, UserProperties = [new("", "")],
+            AssignedClientIdentifier = "",
+            ReasonString = "",
+            ResponseInformation = "",
+            ServerReference = "",
+            AuthenticationMethod = "",
+            AuthenticationData = [],
+            SessionExpirySeconds = 0,
+            ServerKeepAlive = 0,
+            TopicAliasMaximum = 0,
+            UserProperties = [new("", "")],
         };
         Assert.Equal(Dump(packet), Dump(Decode(Encode(packet, V500), V500)));
     }

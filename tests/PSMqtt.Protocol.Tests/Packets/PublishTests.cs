@@ -103,6 +103,9 @@ public sealed class PublishTests
     [InlineData("30 07 0001 74 03 23 0009", false, 0)]
     [InlineData("30 06 0001 74 02 01 00", true, 0)]
     [InlineData("30 06 0001 74 02 0B 07", true, 7)]
+    [InlineData("30 07 0001 74 03 0B 8001", true, 128)]
+    [InlineData("30 09 0001 74 05 0B 07 23 0001", true, 7)]
+    [InlineData("30 08 0000 05 23 0001 0B 7F", true, 127)]
     [InlineData("30 08 0001 74 04 0B 07 0B 08", true, 0)]
     [InlineData("30 08 0001 74 04 01 01 0B 08", true, 0)]
     public void Message_properties_are_told_from_the_alias(string bytes, bool has, int only)
@@ -117,6 +120,22 @@ public sealed class PublishTests
             Assert.Same(cache.Read(packet), cache.Read(packet));
         }
     }
+
+    [Theory]
+    [InlineData("30 08 0001 74 04 0B 01 0B 00", "MQTT-3.3.2.3.8")]
+    [InlineData("30 06 0001 74 02 0B 00", "MQTT-3.3.2.3.8")]
+    [InlineData("30 09 0001 74 05 23 0001 0B 00", "MQTT-3.3.2.3.8")]
+    [InlineData("30 09 0001 74 05 0B 01 23 0000", "MQTT-3.3.2-8")]
+    [InlineData("30 07 0001 74 03 23 0000", "MQTT-3.3.2-8")]
+    [InlineData("30 06 0001 74 02 23 00", "MQTT-2.2.2.1")]
+    [InlineData("30 05 0001 74 01 0B", "MQTT-2.2.2.1")]
+    [InlineData("30 06 0001 74 02 0B 80", "MQTT-2.2.2.1")]
+    [InlineData("30 07 0001 74 03 0B 8000", "MQTT-1.5.5-1")]
+    [InlineData("30 07 0001 74 04 23 0001", "MQTT-3.3.2.3.1")]
+    [InlineData("30 0A 0001 74 06 23 0001 23 0001", "MQTT-3.3.2.3.4")]
+    [InlineData("30 05 0000 02 0B 07", "MQTT-4.7.3-1")]
+    public void The_usual_properties_are_checked_as_the_others_are(string bytes, string statement) =>
+        Assert.Equal(statement, Refused(Hex(bytes), V500).Statement);
 
     [Fact]
     public void The_cache_gives_each_topic_its_own_string_however_many_there_are()
@@ -170,7 +189,11 @@ public sealed class PublishTests
         var properties = new MessagePropertiesCache();
         var kept = new MqttMessageProperties
         {
-            ContentType = "ü", MessageExpirySeconds = 7, CorrelationData = [1], UserProperties = [new("a", "b")], ResponseTopic = "r",
+            ContentType = "ü",
+            MessageExpirySeconds = 7,
+            CorrelationData = [1],
+            UserProperties = [new("a", "b")],
+            ResponseTopic = "r",
         };
         var destination = new byte[256];
         byte[] plain = Write(new ServerPublish(Topic, "21.5", MqttQualityOfService.AtLeastOnce, 1), V311);
