@@ -18,8 +18,19 @@ public static class TypeExtensions
     /// <summary>A message's payload, read as JSON, each time it is asked for.</summary>
     /// <param name="instance">The message.</param>
     /// <returns>Custom objects, arrays, texts, numbers, Booleans; <see langword="null"/> for an empty payload.</returns>
-    /// <exception cref="PSArgumentException">The payload is not JSON.</exception>
-    public static object? Json(PSObject instance) => instance?.BaseObject is MqttMessage message ? PayloadJsonReader.Read(message) : null;
+    /// <exception cref="MethodException">The payload is not JSON.</exception>
+    public static object? Json(PSObject instance)
+    {
+        try
+        {
+            return instance?.BaseObject is MqttMessage message ? PayloadJsonReader.Read(message) : null;
+        }
+        catch (PSArgumentException exception)
+        {
+            // PowerShell makes $null of nearly every exception of a property, so that formatting always works. This kind it lets through to a script.
+            throw new MethodInvocationException(exception.Message, exception);
+        }
+    }
 
     /// <summary>The size of a message's payload in bytes.</summary>
     /// <param name="instance">The message.</param>
@@ -50,4 +61,18 @@ public static class TypeExtensions
             }
         });
     }
+
+    /// <summary>A subscription's topic filters.</summary>
+    /// <param name="instance">The subscription.</param>
+    /// <returns>The filters.</returns>
+    public static string[] Topic(PSObject instance) =>
+        instance?.BaseObject is MqttSubscription subscription ? [.. subscription.Filters.Select(static filter => filter.Filter)] : [];
+
+    /// <summary>The connection that a subscription was made on.</summary>
+    /// <param name="instance">The subscription.</param>
+    /// <returns>The connection, by which <c>-Connection</c> is bound from the pipeline.</returns>
+    public static MqttConnection? Connection(PSObject instance) =>
+        instance?.BaseObject is MqttSubscription subscription && MqttConnection.OfClient.TryGet(subscription.Client, out MqttConnection? connection)
+            ? connection
+            : null;
 }

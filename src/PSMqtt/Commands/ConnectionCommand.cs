@@ -1,0 +1,16 @@
+using System.Management.Automation;
+
+namespace PSMqtt.Commands;
+
+/// <summary>The base of the cmdlets that use one connection: the one that <see cref="Connection"/> names, or the runspace's current one.</summary>
+public abstract class ConnectionCommand : MqttCommand
+{
+    /// <summary>The connection, or its name. Default: the runspace's current connection.</summary>
+    [Parameter]
+    [ValidateNotNull]
+    public MqttConnectionReference? Connection { get; set; }
+
+    /// <summary>Finds the connection, or ends the cmdlet with an error that says what to do.</summary>
+    /// <returns>The connection.</returns>
+    protected MqttConnection GetConnection() => GetConnection(Connection);
+}

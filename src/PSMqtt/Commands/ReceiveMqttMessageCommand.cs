@@ -1,0 +1,319 @@
+using System.Diagnostics;
+using System.Management.Automation;
+using PSMqtt.Connections;
+using PSMqtt.Errors;
+using PSMqtt.Payloads;
+using PSMqtt.Protocol;
+using PSMqtt.Protocol.Topics;
+
+namespace PSMqtt.Commands;
+
+/// <summary>
+/// Receive-MqttMessage: writes messages as they come. With -Topic it subscribes for as long as it runs; otherwise it takes what registered
+/// subscriptions have queued.
+/// </summary>
+[Cmdlet(VerbsCommunications.Receive, "MqttMessage", DefaultParameterSetName = "Topic")]
+[OutputType(typeof(MqttMessage), typeof(string), typeof(byte[]), typeof(PSObject))]
+public sealed class ReceiveMqttMessageCommand : SubscriptionCommand
+{
+    private readonly List<MqttSubscription> _given = [];
+    private MqttSubscription? _own;
+    private MessageSources? _sources;
+    private TopicFilter[] _excluded = [];
+    private bool _dropsRetained;
+    private long _written;
+
+    /// <summary>The topic filters to subscribe to while the cmdlet runs.</summary>
+    [Parameter(Position = 0, ParameterSetName = "Topic")]
+    [ValidateNotNullOrEmpty]
+    public string[]? Topic { get; set; }
+
+    /// <summary>The subscriptions to read. Default: those that Register-MqttSubscription has made on the connection.</summary>
+    [Parameter(Mandatory = true, ValueFromPipeline = true, ParameterSetName = "Subscription")]
+    [ValidateNotNull]
+    public MqttSubscription[]? Subscription { get; set; }
+
+    /// <summary>Stays when there is no message left, and waits for more.</summary>
+    [Parameter]
+    public SwitchParameter Wait { get; set; }
+
+    /// <summary>How many messages to write; fewer, in the time that the other parameters give, are an error.</summary>
+    [Parameter]
+    [ValidateRange(1, long.MaxValue)]
+    public long Count { get; set; }
+
+    /// <summary>How long to receive. Default: no limit.</summary>
+    [Parameter]
+    [ValidateRange(0, 31_536_000)]
+    public double TimeoutSeconds { get; set; }
+
+    /// <summary>How long no message may come before the cmdlet ends. Default: no limit.</summary>
+    [Parameter]
+    [ValidateRange(0.001, 31_536_000)]
+    public double IdleSeconds { get; set; }
+
+    /// <summary>Ends the cmdlet with the message, in $_, for which it is true. That message is written.</summary>
+    [Parameter]
+    [ValidateNotNull]
+    public ScriptBlock? Until { get; set; }
+
+    /// <summary>Leaves out the messages that the broker had kept.</summary>
+    [Parameter]
+    public SwitchParameter SkipRetained { get; set; }
+
+    /// <summary>Writes only messages that the broker had kept.</summary>
+    [Parameter]
+    public SwitchParameter RetainedOnly { get; set; }
+
+    /// <summary>Leaves out the messages whose topic matches one of these filters.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string[] ExcludeTopic { get; set; } = [];
+
+    /// <summary>What to write for a message: the message, or its payload as text, as objects read from JSON, or as bytes.</summary>
+    [Parameter]
+    public ReceivedForm As { get; set; }
+
+    // A limit of time, or of messages, is there to be waited for.
+    private bool Stays => Wait || Topic is not null || Count > 0 || Until is not null || IsGiven(nameof(TimeoutSeconds)) || IsGiven(nameof(IdleSeconds));
+
+    /// <inheritdoc />
+    protected override void ProcessRecord()
+    {
+        if (Subscription is not null)
+        {
+            _given.AddRange(Subscription);
+        }
+    }
+
+    /// <inheritdoc />
+    protected override void EndProcessing()
+    {
+        if (IsStopped || (ParameterSetName == "Subscription" && _given.Count == 0))
+        {
+            return;
+        }
+
+        _excluded = Array.ConvertAll(ExcludeTopic, ParseFilter);
+        _sources = OpenSources();
+        Receive(_sources);
+    }
+
+    /// <inheritdoc />
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+        {
+            _sources?.Dispose();
+            if (_own is not null)
+            {
+                End(_own);
+            }
+        }
+
+        base.Dispose(disposing);
+    }
+
+    private bool IsGiven(string parameter) => MyInvocation.BoundParameters.ContainsKey(parameter);
+
+    private TopicFilter ParseFilter(string text)
+    {
+        if (!TopicFilter.TryParse(text, out TopicFilter? filter, out string? problem))
+        {
+            Fail(MqttErrors.InvalidTopicFilter.ToRecord(problem, text));
+        }
+
+        return filter;
+    }
+
+    private MessageSources OpenSources()
+    {
+        _dropsRetained = SkipRetained;
+        if (_given.Count > 0)
+        {
+            MqttConnection.OfClient.TryGet(_given[0].Client, out MqttConnection? owner);
+            bool areOfOne = _given.TrueForAll(subscription => ReferenceEquals(subscription.Client, _given[0].Client));
+            return new MessageSources(() => _given, areOfOne ? owner : null, StopToken);
+        }
+
+        MqttConnection connection = GetConnection();
+        if (Topic is not null)
+        {
+            _own = SubscribeWhileRunning(connection, Topic);
+            return new MessageSources(() => [_own], connection, StopToken);
+        }
+
+        if (!Wait && connection is { Subscriptions.Count: 0, SessionPresent: false, Client.Unclaimed.QueuedCount: 0 })
+        {
+            Fail(MqttErrors.NoSubscription.ToRecord($"The connection '{connection.Name}' has no registered subscription to receive from.", connection));
+        }
+
+        return new MessageSources(() => [.. connection.Subscriptions, connection.Client.Unclaimed], connection, StopToken);
+    }
+
+    private MqttSubscription SubscribeWhileRunning(MqttConnection connection, string[] filters)
+    {
+        MqttRetainHandling retainHandling = RetainHandling;
+        if (SkipRetained && connection.Client.ConnectResult is { ProtocolVersion: MqttProtocolVersion.V500 } && !IsGiven(nameof(RetainHandling)))
+        {
+            // The broker need not send them at all, and a Retain flag that is left as published says nothing about this.
+            retainHandling = MqttRetainHandling.DoNotSend;
+            _dropsRetained = !RetainAsPublished;
+        }
+
+        return Subscribe(connection, GetRequest(connection, filters, retainHandling), connection.SubscriptionDefaults, timeout: null);
+    }
+
+    private void Receive(MessageSources sources)
+    {
+        long started = Stopwatch.GetTimestamp();
+        long lastMessage = started;
+        while (!IsStopped)
+        {
+            while (sources.TryTake(out MqttMessage message, out MessageReader reader, out long ticket))
+            {
+                if (!IsWanted(message))
+                {
+                    reader.Complete(ticket);
+                    continue;
+                }
+
+                Write(message, reader, ticket);
+                _written++;
+                if (_written == Count || (Until is not null && IsLast(message)))
+                {
+                    return;
+                }
+
+                lastMessage = Stopwatch.GetTimestamp();
+                if (IsStopped || IsOver(started, lastMessage, out _))
+                {
+                    break;
+                }
+            }
+
+            if (!Stays)
+            {
+                return;
+            }
+
+            if (sources.HaveEnded)
+            {
+                FailIfTooFew(MqttErrors.ConnectionLost, "the connection or the subscription ended");
+                return;
+            }
+
+            if (IsOver(started, lastMessage, out TimeSpan? remaining))
+            {
+                FailIfTooFew(MqttErrors.ReceiveTimeout, "the time was up");
+                return;
+            }
+
+            WaitFor(sources.WaitAsync(remaining));
+        }
+    }
+
+    private bool IsWanted(MqttMessage message)
+    {
+        if ((_dropsRetained && message.Retain) || (RetainedOnly && !message.Retain))
+        {
+            return false;
+        }
+
+        foreach (TopicFilter filter in _excluded)
+        {
+            if (filter.Matches(message.Topic))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    private void Write(MqttMessage message, MessageReader reader, long ticket)
+    {
+        object? output;
+        try
+        {
+            output = As switch
+            {
+                ReceivedForm.Text => message.Text,
+                ReceivedForm.Json => PayloadJsonReader.Read(message),
+                ReceivedForm.Bytes => message.Payload,
+                _ => message,
+            };
+        }
+        catch (PSArgumentException exception)
+        {
+            reader.Complete(ticket);
+            WriteError(MqttErrors.PayloadNotJson.ToRecord(exception, message));
+            return;
+        }
+
+        try
+        {
+            WriteObject(output);
+        }
+        catch (FlowControlException)
+        {
+            // Select-Object -First, or a break: the message has been used, and was the last one wanted.
+            reader.Complete(ticket);
+            throw;
+        }
+        catch
+        {
+            // Ctrl+C, or an error of a command that comes after: nobody can say that the message has been used. It stays, for the next to read.
+            reader.Return(ticket);
+            throw;
+        }
+
+        reader.Complete(ticket);
+    }
+
+    private bool IsLast(MqttMessage message) =>
+        LanguagePrimitives.IsTrue(Until!.InvokeWithContext(null, [new PSVariable("_", message)], message));
+
+    private bool IsOver(long started, long lastMessage, out TimeSpan? remaining)
+    {
+        TimeSpan left = TimeSpan.MaxValue;
+        if (IsGiven(nameof(TimeoutSeconds)))
+        {
+            left = TimeSpan.FromSeconds(TimeoutSeconds) - Stopwatch.GetElapsedTime(started);
+        }
+
+        if (IsGiven(nameof(IdleSeconds)))
+        {
+            TimeSpan idle = TimeSpan.FromSeconds(IdleSeconds) - Stopwatch.GetElapsedTime(lastMessage);
+            left = idle < left ? idle : left;
+        }
+
+        remaining = left == TimeSpan.MaxValue ? null : left;
+        return left <= TimeSpan.Zero;
+    }
+
+    private void FailIfTooFew(MqttErrorKind kind, string cause)
+    {
+        if (Count > 0)
+        {
+            Fail(kind.ToRecord(new TimeoutException($"{_written} of {Count} messages had come when {cause}."), Topic));
+        }
+
+        if (Until is not null)
+        {
+            Fail(kind.ToRecord(new TimeoutException($"None of the {_written} messages that had come when {cause} was the one waited for."), Topic));
+        }
+
+        if (ReferenceEquals(kind, MqttErrors.ConnectionLost) && GetLostError() is { } error)
+        {
+            Fail(kind.ToRecord(error, Topic));
+        }
+    }
+
+    // The owner's own Disconnect-Mqtt is no error.
+    private Exception? GetLostError()
+    {
+        MqttClient client = (_own ?? (_given.Count > 0 ? _given[0] : null))?.Client ?? GetConnection().Client;
+        return client.State == MqttConnectionState.Disconnected ? client.LastError : null;
+    }
+}

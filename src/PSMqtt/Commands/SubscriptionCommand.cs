@@ -1,0 +1,92 @@
+using System.Management.Automation;
+using PSMqtt.Errors;
+using PSMqtt.Protocol;
+using PSMqtt.Protocol.Topics;
+
+namespace PSMqtt.Commands;
+
+/// <summary>The base of the cmdlets that subscribe: how the broker shall send what matches.</summary>
+public abstract class SubscriptionCommand : ConnectionCommand
+{
+    private static readonly string[] s_mqtt5Parameters = [nameof(NoLocal), nameof(RetainAsPublished), nameof(RetainHandling)];
+
+    /// <summary>The largest QoS that messages are sent with. Default: 1.</summary>
+    [Parameter]
+    public MqttQualityOfService QoS { get; set; } = MqttQualityOfService.AtLeastOnce;
+
+    /// <summary>Leaves out the messages that this connection has sent itself (MQTT 5.0).</summary>
+    [Parameter]
+    public SwitchParameter NoLocal { get; set; }
+
+    /// <summary>Leaves the Retain flag of messages as it was published (MQTT 5.0).</summary>
+    [Parameter]
+    public SwitchParameter RetainAsPublished { get; set; }
+
+    /// <summary>Whether the broker sends retained messages when the subscription is made (MQTT 5.0).</summary>
+    [Parameter]
+    public MqttRetainHandling RetainHandling { get; set; }
+
+    /// <summary>Makes the request for a set of filters, or ends the cmdlet with an error that names the invalid one.</summary>
+    /// <param name="connection">The connection.</param>
+    /// <param name="filters">The topic filters.</param>
+    /// <param name="retainHandling">Whether the broker sends retained messages.</param>
+    /// <returns>The request.</returns>
+    private protected MqttTopicSubscription[] GetRequest(MqttConnection connection, string[] filters, MqttRetainHandling retainHandling)
+    {
+        RequireMqtt5(connection, s_mqtt5Parameters);
+        foreach (string filter in filters)
+        {
+            if (!TopicFilter.IsValid(filter, out string? problem))
+            {
+                Fail(MqttErrors.InvalidTopicFilter.ToRecord(problem, filter));
+            }
+        }
+
+        return Array.ConvertAll(filters, filter => new MqttTopicSubscription(filter, QoS)
+        {
+            NoLocal = NoLocal,
+            RetainAsPublished = RetainAsPublished,
+            RetainHandling = retainHandling,
+        });
+    }
+
+    /// <summary>Subscribes, and waits for SUBACK.</summary>
+    /// <param name="connection">The connection.</param>
+    /// <param name="request">The filters.</param>
+    /// <param name="options">How messages are kept.</param>
+    /// <param name="timeout">How long to wait; <see langword="null"/>: as long as the connection's other operations.</param>
+    /// <returns>The subscription. When the cmdlet is stopped meanwhile there is none, here or at the broker.</returns>
+    private protected MqttSubscription Subscribe(
+        MqttConnection connection, MqttTopicSubscription[] request, MqttSubscriptionOptions options, TimeSpan? timeout)
+    {
+        Task<MqttSubscription>? subscribing = null;
+        try
+        {
+            subscribing = connection.Client.SubscribeAsync(request, options, timeout, StopToken);
+            return WaitFor(subscribing);
+        }
+        catch (PipelineStoppedException)
+        {
+            if (subscribing is { IsCompletedSuccessfully: true })
+            {
+                End(subscribing.Result);
+            }
+
+            throw;
+        }
+        catch (Exception exception)
+        {
+            Fail(exception, string.Join(", ", request.Select(static filter => filter.Filter)), MqttErrors.SubscribeTimeout, MqttErrors.InvalidTopicFilter);
+            return null;
+        }
+    }
+
+    /// <summary>Ends a subscription while the cmdlet is ending: what can be done in a moment is waited for.</summary>
+    /// <param name="subscription">The subscription.</param>
+    private protected void End(MqttSubscription subscription)
+    {
+        // After Ctrl+C nobody wants to wait; the UNSUBSCRIBE has been sent, and its answer changes nothing.
+        TimeSpan limit = IsStopped ? TimeSpan.FromMilliseconds(100) : TimeSpan.FromSeconds(5);
+        WaitForCleanup(subscription.DisposeAsync().AsTask(), limit);
+    }
+}

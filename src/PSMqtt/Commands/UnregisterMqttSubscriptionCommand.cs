@@ -1,0 +1,78 @@
+using System.Management.Automation;
+using PSMqtt.Connections;
+using PSMqtt.Errors;
+using PSMqtt.Protocol;
+
+namespace PSMqtt.Commands;
+
+/// <summary>Unregister-MqttSubscription: ends subscriptions. Messages that have not been taken are released.</summary>
+[Cmdlet(VerbsLifecycle.Unregister, "MqttSubscription", DefaultParameterSetName = "Subscription")]
+[OutputType(typeof(void))]
+public sealed class UnregisterMqttSubscriptionCommand : ConnectionCommand
+{
+    /// <summary>The subscriptions.</summary>
+    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ParameterSetName = "Subscription")]
+    [ValidateNotNullOrEmpty]
+    public MqttSubscription[] Subscription { get; set; } = [];
+
+    /// <summary>The topic filters of the connection's subscriptions that shall end.</summary>
+    [Parameter(Mandatory = true, ParameterSetName = "Topic")]
+    [ValidateNotNullOrEmpty]
+    public string[]? Topic { get; set; }
+
+    /// <summary>How long to wait for UNSUBACK. Default: 30.</summary>
+    [Parameter]
+    [ValidateRange(0.001, 86_400)]
+    public double TimeoutSeconds { get; set; } = 30;
+
+    /// <inheritdoc />
+    protected override void ProcessRecord()
+    {
+        foreach (MqttSubscription subscription in Topic is null ? Subscription : [.. Find(Topic)])
+        {
+            Unsubscribe(subscription);
+        }
+    }
+
+    private List<MqttSubscription> Find(string[] filters)
+    {
+        MqttConnection connection = GetConnection();
+        List<MqttSubscription> found = [];
+        foreach (string filter in filters)
+        {
+            int before = found.Count;
+            found.AddRange(connection.Subscriptions.Where(subscription =>
+                !found.Contains(subscription) && subscription.Filters.Any(own => string.Equals(own.Filter, filter, StringComparison.Ordinal))));
+            if (found.Count == before)
+            {
+                WriteError(MqttErrors.SubscriptionNotFound.ToRecord($"The connection '{connection.Name}' has no registered subscription to '{filter}'.", filter));
+            }
+        }
+
+        return found;
+    }
+
+    private void Unsubscribe(MqttSubscription subscription)
+    {
+        try
+        {
+            WaitFor(subscription.Client.UnsubscribeAsync(subscription, TimeSpan.FromSeconds(TimeoutSeconds), StopToken));
+        }
+        catch (Exception exception) when (exception is not PipelineStoppedException)
+        {
+            if (IsStopped)
+            {
+                throw new PipelineStoppedException();
+            }
+
+            WriteError(EngineErrors.ToRecord(exception, subscription, MqttErrors.UnsubscribeTimeout));
+        }
+        finally
+        {
+            if (!subscription.IsActive && MqttConnection.OfClient.TryGet(subscription.Client, out MqttConnection? connection))
+            {
+                connection.Remove(subscription);
+            }
+        }
+    }
+}

@@ -1,0 +1,213 @@
+using System.Management.Automation;
+using PSMqtt.Connections;
+using PSMqtt.Protocol;
+
+namespace PSMqtt;
+
+/// <summary>
+/// A connection to a broker, as <c>Connect-Mqtt</c> makes it: a live object, whose properties always show how things stand now. It reconnects by
+/// itself, and its subscriptions with it. Its events can be had with <c>Register-ObjectEvent</c>.
+/// </summary>
+public sealed class MqttConnection : IAsyncDisposable, IDisposable
+{
+    private static int s_lastId;
+
+    private readonly object _lock = new();
+    private readonly List<MqttSubscription> _subscriptions = [];
+    private readonly IReadOnlyList<IDisposable> _resources;
+    private Task? _closing;
+
+    internal MqttConnection(MqttClient client, string? name, MqttSubscriptionOptions subscriptionDefaults, IReadOnlyList<IDisposable> resources)
+    {
+        SubscriptionDefaults = subscriptionDefaults;
+        _resources = resources;
+        Id = Interlocked.Increment(ref s_lastId);
+        Name = name ?? $"mqtt{Id}";
+        Client = client;
+        client.Connecting += (_, step) => Connecting?.Invoke(this, step);
+        client.Connected += (_, step) => Connected?.Invoke(this, step);
+        client.ConnectFailed += (_, step) => ConnectFailed?.Invoke(this, step);
+        client.Disconnected += (_, step) => Disconnected?.Invoke(this, step);
+        OfClient.Add(client, this);
+    }
+
+    /// <summary>Raised before each attempt to connect.</summary>
+    public event EventHandler<MqttConnectionEventArgs>? Connecting;
+
+    /// <summary>Raised when a connection has been made, the first one and every later one.</summary>
+    public event EventHandler<MqttConnectionEventArgs>? Connected;
+
+    /// <summary>Raised when an attempt to connect has failed.</summary>
+    public event EventHandler<MqttConnectionEventArgs>? ConnectFailed;
+
+    /// <summary>Raised when a connection has ended, by its owner, the server or the network.</summary>
+    public event EventHandler<MqttConnectionEventArgs>? Disconnected;
+
+    /// <summary>A number that no other connection of this process has.</summary>
+    public int Id { get; }
+
+    /// <summary>The label given with <c>Connect-Mqtt -Name</c>, or one made from the <see cref="Id"/>.</summary>
+    public string Name { get; }
+
+    /// <summary>The engine's client, for what the cmdlets do not offer.</summary>
+    public MqttClient Client { get; }
+
+    /// <summary>How the connection stands.</summary>
+    public MqttConnectionState State => Client.State;
+
+    /// <summary>Whether it is the current connection of the runspace that asks.</summary>
+    public bool IsCurrent => ReferenceEquals(ConnectionTable.Here?.Current, this);
+
+    /// <summary>The server, without secrets: the one that is connected to, or those that are tried.</summary>
+    public string Server => Result?.Server ?? string.Join(", ", Client.Options.Servers);
+
+    /// <summary>The client identifier in use.</summary>
+    public string ClientId => Client.ClientId;
+
+    /// <summary>The version of MQTT that is spoken, such as 5.0; <see langword="null"/> before it is known.</summary>
+    public string? ProtocolVersion => Result is { } result ? MqttVersionName.Of(result.ProtocolVersion) : null;
+
+    /// <summary>Whether the server had kept a session for this client when the connection was made.</summary>
+    public bool SessionPresent => Result?.SessionPresent ?? false;
+
+    /// <summary>The keep-alive time in force.</summary>
+    public TimeSpan KeepAlive => Result?.KeepAlive ?? Client.Options.KeepAlive;
+
+    /// <summary>How long the server keeps the session after the connection is lost; -00:00:00.0010000 stands for ever.</summary>
+    public TimeSpan SessionExpiry => Result?.SessionExpiry ?? Client.Options.SessionExpiry;
+
+    /// <summary>How many QoS 1 and 2 messages the server takes without having acknowledged them.</summary>
+    public int? ReceiveMaximum => Result?.ReceiveMaximum;
+
+    /// <summary>The largest QoS the server takes.</summary>
+    public MqttQualityOfService? MaximumQoS => Result?.MaximumQoS;
+
+    /// <summary>The largest packet the server takes, in bytes.</summary>
+    public long? MaximumPacketSize => Result?.MaximumPacketSize;
+
+    /// <summary>How many topic aliases the server takes.</summary>
+    public int? TopicAliasMaximum => Result?.TopicAliasMaximum;
+
+    /// <summary>Whether the server keeps retained messages.</summary>
+    public bool? RetainAvailable => Result?.RetainAvailable;
+
+    /// <summary>Whether the server allows wildcards in filters.</summary>
+    public bool? WildcardSubscriptionAvailable => Result?.WildcardSubscriptionAvailable;
+
+    /// <summary>Whether the server has shared subscriptions.</summary>
+    public bool? SharedSubscriptionAvailable => Result?.SharedSubscriptionAvailable;
+
+    /// <summary>Whether the server takes subscription identifiers.</summary>
+    public bool? SubscriptionIdentifiersAvailable => Result?.SubscriptionIdentifiersAvailable;
+
+    /// <summary>The user properties of the server's CONNACK.</summary>
+    public IReadOnlyList<MqttUserProperty> UserProperties => Result?.UserProperties ?? [];
+
+    /// <summary>What the server suggests as the beginning of response topics.</summary>
+    public string? ResponseInformation => Result?.ResponseInformation;
+
+    /// <summary>Messages sent.</summary>
+    public long MessagesSent => Client.Counters.MessagesSent;
+
+    /// <summary>Messages received.</summary>
+    public long MessagesReceived => Client.Counters.MessagesReceived;
+
+    /// <summary>Messages that full queues have dropped.</summary>
+    public long MessagesDropped => Client.Counters.MessagesDropped;
+
+    /// <summary>Messages of QoS 1 and 2 that wait for the server's acknowledgement.</summary>
+    public int InFlight => Client.Counters.InFlight;
+
+    /// <summary>How often the connection has been made again.</summary>
+    public long Reconnects => Client.Counters.Reconnects;
+
+    /// <summary>Every count, taken at one moment.</summary>
+    public MqttClientCounters Counters => Client.Counters;
+
+    /// <summary>What went wrong last; <see langword="null"/> when nothing has.</summary>
+    public Exception? LastError => Client.LastError;
+
+    /// <summary>The subscription that nobody reads, and that holds back the others; <see langword="null"/> when there is none.</summary>
+    public MqttSubscription? BlockedBy => Client.BlockedBy;
+
+    /// <summary>The subscriptions made with <c>Register-MqttSubscription</c>.</summary>
+    public IReadOnlyList<MqttSubscription> Subscriptions
+    {
+        get
+        {
+            lock (_lock)
+            {
+                _subscriptions.RemoveAll(static subscription => !subscription.IsActive && subscription.QueuedCount == 0);
+                return _subscriptions.ToArray();
+            }
+        }
+    }
+
+    /// <summary>Raised when a subscription was registered or has been ended.</summary>
+    internal event EventHandler? SubscriptionsChanged;
+
+    internal static OwnerTable<MqttClient, MqttConnection> OfClient { get; } = new();
+
+    /// <summary>How subscriptions keep messages if they do not say otherwise.</summary>
+    internal MqttSubscriptionOptions SubscriptionDefaults { get; }
+
+    private MqttConnectResult? Result => Client.ConnectResult;
+
+    /// <summary>Ends the connection: waits a little for what is in flight, and says DISCONNECT.</summary>
+    /// <returns>A task that ends when that is done.</returns>
+    public ValueTask DisposeAsync() => new(CloseAsync(new MqttDisconnectOptions(), CancellationToken.None));
+
+    /// <summary>Ends the connection in the background: see <see cref="DisposeAsync"/>.</summary>
+    public void Dispose() => _ = CloseAsync(new MqttDisconnectOptions(), CancellationToken.None);
+
+    /// <summary>The connection's name.</summary>
+    /// <returns>The name.</returns>
+    public override string ToString() => Name;
+
+    internal void Add(MqttSubscription subscription)
+    {
+        lock (_lock)
+        {
+            _subscriptions.Add(subscription);
+        }
+
+        SubscriptionsChanged?.Invoke(this, EventArgs.Empty);
+    }
+
+    internal void Remove(MqttSubscription subscription)
+    {
+        lock (_lock)
+        {
+            _subscriptions.Remove(subscription);
+        }
+
+        SubscriptionsChanged?.Invoke(this, EventArgs.Empty);
+    }
+
+    /// <summary>Ends the connection, once; later calls wait for the first.</summary>
+    internal Task CloseAsync(MqttDisconnectOptions options, CancellationToken cancellationToken)
+    {
+        lock (_lock)
+        {
+            return _closing ??= Task.Run(() => DisconnectAndDisposeAsync(options, cancellationToken), CancellationToken.None);
+        }
+    }
+
+    private async Task DisconnectAndDisposeAsync(MqttDisconnectOptions options, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await Client.DisconnectAsync(options, cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            await Client.DisposeAsync().ConfigureAwait(false);
+            foreach (IDisposable resource in _resources)
+            {
+                resource.Dispose();
+            }
+
+            LiveConnections.Remove(this);
+        }
+    }
+}

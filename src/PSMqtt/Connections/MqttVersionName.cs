@@ -1,0 +1,14 @@
+using PSMqtt.Protocol;
+
+namespace PSMqtt.Connections;
+
+/// <summary>What people call the versions of MQTT.</summary>
+internal static class MqttVersionName
+{
+    public static string Of(MqttProtocolVersion version) => version switch
+    {
+        MqttProtocolVersion.V310 => "3.1",
+        MqttProtocolVersion.V311 => "3.1.1",
+        _ => "5.0",
+    };
+}

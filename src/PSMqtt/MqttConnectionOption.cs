@@ -1,0 +1,29 @@
+using System.Management.Automation;
+using PSMqtt.Protocol;
+
+namespace PSMqtt;
+
+/// <summary>The rare settings of a connection, made by <c>New-MqttConnectionOption</c> for <c>Connect-Mqtt -Option</c>. One may serve many connections.</summary>
+public sealed class MqttConnectionOption
+{
+    internal MqttConnectionOption(MqttClientOptions client, MqttSubscriptionOptions subscription)
+    {
+        Client = client;
+        Subscription = subscription;
+    }
+
+    /// <summary>What the engine is told; <c>Connect-Mqtt</c> adds its own parameters to it.</summary>
+    public MqttClientOptions Client { get; }
+
+    /// <summary>How the connection's subscriptions keep messages, where <c>Register-MqttSubscription</c> does not say otherwise.</summary>
+    public MqttSubscriptionOptions Subscription { get; }
+
+    /// <summary>The file that every packet is written to; <see langword="null"/>: none.</summary>
+    public string? TracePath { get; internal init; }
+
+    /// <summary>The enhanced authentication method; <see langword="null"/>: none.</summary>
+    public string? AuthenticationMethod { get; internal init; }
+
+    /// <summary>The script block that answers for the method. Each connection has a runspace of its own for it.</summary>
+    public ScriptBlock? AuthenticationScript { get; internal init; }
+}

@@ -1,0 +1,30 @@
+Describe 'Get-MqttSubscription' {
+    BeforeAll {
+        . "$PSScriptRoot/TestSetup.ps1"
+        $broker = Start-MqttBroker
+        $null = Connect-Mqtt $broker.Uri
+        $null = Register-MqttSubscription plant/1/+ -Name first
+        $null = Register-MqttSubscription plant/2/+, office/# -Name second
+    }
+
+    AfterAll {
+        Get-MqttConnection | Disconnect-Mqtt
+        $broker | Stop-MqttBroker
+    }
+
+    It 'lists them' { (Get-MqttSubscription).Name | Should -Be 'first', 'second' }
+    It 'takes a filter as it is' { (Get-MqttSubscription 'office/#').Name | Should -Be 'second' }
+    It 'takes wildcards' { (Get-MqttSubscription 'plant/*').Name | Should -Be 'first', 'second' }
+    It 'takes names' { (Get-MqttSubscription -Name 's*').Topic | Should -Be 'plant/2/+', 'office/#' }
+    It 'shows the registered ones only' {
+        $null = Receive-MqttMessage other/# -TimeoutSeconds 0.1
+        Get-MqttSubscription | Should -HaveCount 2
+    }
+
+    It 'reports one that there is not' {
+        Get-MqttSubscription none -ErrorAction SilentlyContinue -ErrorVariable problem | Should -BeNullOrEmpty
+        $problem.FullyQualifiedErrorId | Should -Be 'MqttSubscriptionNotFound,PSMqtt.Commands.GetMqttSubscriptionCommand'
+    }
+
+    It 'has a table view' { Get-MqttSubscription | Format-Table | Out-String | Should -Match 'plant/2/\+, office/#\s+1\s+True' }
+}
