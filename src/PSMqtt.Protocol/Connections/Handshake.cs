@@ -44,9 +44,9 @@ internal sealed class Handshake
             succeeded = true;
             return new HandshakeResult(transport, _buffer, answer);
         }
-        catch (OperationCanceledException) when (time.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException e) when (time.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
-            throw TimedOut(isConnected: transport is not null);
+            throw TimedOut(isConnected: transport is not null, (e as ConnectCanceledException)?.Phase);
         }
         catch (ObjectDisposedException) when (cancellationToken.IsCancellationRequested)
         {
@@ -78,6 +78,11 @@ internal sealed class Handshake
 
                 await ContinueAsync(transport, step!, cancellationToken).ConfigureAwait(false);
             }
+        }
+        catch (IOException e) when (e.InnerException is MqttConnectException)
+        {
+            // What belonged to opening the connection was refused only now: see ITransport.ReceiveAsync.
+            throw (MqttConnectException)e.InnerException;
         }
         catch (IOException e) when (!cancellationToken.IsCancellationRequested)
         {
@@ -273,7 +278,14 @@ internal sealed class Handshake
         cause)
     { Server = _endpoint.ToString() };
 
-    private MqttConnectException TimedOut(bool isConnected) => isConnected
+    private MqttConnectException TimedOut(bool isConnected, MqttConnectPhase? phase) => phase is { } stalled
+        ? new(
+            stalled,
+            MqttConnectFailure.ConnectTimeout,
+            $"{_endpoint} was reached, but {Step(stalled)} did not end within {_options.ConnectTimeout.TotalSeconds:0.#} s. Check that the port is the one "
+            + "for this kind of connection.")
+        { Server = _endpoint.ToString() }
+        : isConnected
         ? new(
             MqttConnectPhase.Handshake,
             MqttConnectFailure.NoResponse,
@@ -287,6 +299,13 @@ internal sealed class Handshake
             $"{_endpoint} did not accept the connection within {_options.ConnectTimeout.TotalSeconds:0.#} s. Check the host and the port, and that no "
             + "firewall swallows the connection.")
         { Server = _endpoint.ToString() };
+
+    private static string Step(MqttConnectPhase phase) => phase switch
+    {
+        MqttConnectPhase.Proxy => "what the proxy had to do",
+        MqttConnectPhase.Tls => "the TLS handshake",
+        _ => "the WebSocket upgrade",
+    };
 
     /// <summary>The peer's answer broke the protocol: says what it looks like, for it is mostly the wrong port.</summary>
     private async Task<MqttConnectException> NotMqttAsync(ITransport transport, MqttProtocolException cause)

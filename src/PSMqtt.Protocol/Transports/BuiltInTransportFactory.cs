@@ -1,34 +1,138 @@
 using System.Net.Security;
 using System.Net.Sockets;
+using System.Net.WebSockets;
 
 namespace PSMqtt.Protocol.Transports;
 
 /// <summary>Opens connections: chooses, by the endpoint's scheme, what lies on top of what.</summary>
-internal sealed class BuiltInTransportFactory(TcpConnector tcp) : ITransportFactory
+/// <param name="tcp">What opens TCP sockets.</param>
+/// <param name="variable">Reads a variable of the environment.</param>
+internal sealed class BuiltInTransportFactory(TcpConnector tcp, Func<string, string?> variable) : ITransportFactory
 {
     public async ValueTask<ITransport> ConnectAsync(
         MqttEndpoint endpoint, MqttClientOptions options, MqttProtocolVersion protocolVersion, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(endpoint);
         ArgumentNullException.ThrowIfNull(options);
-        Socket socket = await tcp.ConnectAsync(endpoint.Host, endpoint.Port, options, cancellationToken).ConfigureAwait(false);
-        if (!endpoint.IsTls)
+        if (endpoint.IsServiceRecord)
         {
-            return new SocketTransport(socket, "tcp");
+            return await ConnectToFirstAsync(endpoint, options, cancellationToken).ConfigureAwait(false);
+        }
+
+        if (endpoint.IsWebSocket && WebSocketUpgrade.FindProblem(options.WebSocketHeaders) is { } problem)
+        {
+            throw new ArgumentException(problem, nameof(options));
+        }
+
+        Carrier carrier = await OpenAsync(endpoint, [endpoint.Host], options, cancellationToken).ConfigureAwait(false);
+        if (!endpoint.IsWebSocket)
+        {
+            return Finish(carrier, endpoint);
         }
 
         try
         {
-            string description = $"tls {socket.RemoteEndPoint}";
-            var handshake = new TlsHandshake(endpoint.Authority, [endpoint.Host], options.Tls);
-            (SslStream stream, MqttTlsDetails details) = await handshake
-                .AuthenticateAsync(new NetworkStream(socket, ownsSocket: true), cancellationToken).ConfigureAwait(false);
-            return new TlsTransport(socket, stream, handshake, details, description);
+            string subprotocol = protocolVersion == MqttProtocolVersion.V310 ? "mqttv3.1" : "mqtt";
+            WebSocket webSocket = await WebSocketUpgrade
+                .RequestAsync(carrier, endpoint, subprotocol, options.WebSocketHeaders, cancellationToken).ConfigureAwait(false);
+            return new WebSocketTransport(carrier, webSocket);
+        }
+        catch (OperationCanceledException e)
+        {
+            carrier.Dispose();
+            throw new ConnectCanceledException(MqttConnectPhase.WebSocket, e);
         }
         catch
         {
-            socket.Dispose();
+            carrier.Dispose();
             throw;
+        }
+    }
+
+    private static ITransport Finish(Carrier carrier, MqttEndpoint endpoint) => carrier.Secure is { } secure
+        ? new TlsTransport(carrier.Socket, secure, $"tls {carrier.Route}")
+        : new SocketTransport(carrier.Socket, $"{(endpoint.Scheme == "unix" ? "unix" : "tcp")} {carrier.Route}");
+
+    /// <summary>Tries the servers of a domain in their order. A dead one costs no more than its share of the time.</summary>
+    private async ValueTask<ITransport> ConnectToFirstAsync(MqttEndpoint domain, MqttClientOptions options, CancellationToken cancellationToken)
+    {
+        IReadOnlyList<MqttEndpoint> servers =
+            await ServiceRecordLookup.FindAsync(domain, options.ServiceRecordResolver, cancellationToken).ConfigureAwait(false);
+        for (int i = 0; ; i++)
+        {
+            bool isLast = i == servers.Count - 1;
+            using var share = new CancellationTokenSource(isLast ? Timeout.InfiniteTimeSpan : options.ConnectTimeout / servers.Count, options.TimeProvider);
+            using var both = CancellationTokenSource.CreateLinkedTokenSource(share.Token, cancellationToken);
+            try
+            {
+                // Service records come over an unprotected DNS: a certificate is good when it is for the domain that was asked for, or for a host in
+                // it, but not when a forged record leads elsewhere.
+                MqttEndpoint server = servers[i];
+                string[] names = server.Host.EndsWith($".{domain.Host.TrimEnd('.')}", StringComparison.Ordinal) ? [server.Host, domain.Host] : [domain.Host];
+                return Finish(await OpenAsync(server, names, options, both.Token).ConfigureAwait(false), server);
+            }
+            catch (MqttConnectException) when (!isLast)
+            {
+                // The next one may be better.
+            }
+            catch (OperationCanceledException) when (!isLast && !cancellationToken.IsCancellationRequested)
+            {
+                // As above.
+            }
+        }
+    }
+
+    /// <summary>Opens the socket, through a proxy where there is one, and puts TLS on it where the endpoint asks for it.</summary>
+    private async ValueTask<Carrier> OpenAsync(
+        MqttEndpoint endpoint, IReadOnlyList<string> names, MqttClientOptions options, CancellationToken cancellationToken)
+    {
+        Carrier carrier = await OpenSocketAsync(endpoint, options, cancellationToken).ConfigureAwait(false);
+        if (!endpoint.IsTls)
+        {
+            return carrier;
+        }
+
+        try
+        {
+            var handshake = new TlsHandshake(endpoint.Authority, names, options.Tls);
+            (SslStream stream, MqttTlsDetails details) = await handshake.AuthenticateAsync(carrier.Stream, cancellationToken).ConfigureAwait(false);
+            return new Carrier(carrier.Socket, carrier.Route) { Secure = new SecureLayer(stream, handshake, details) };
+        }
+        catch (OperationCanceledException e)
+        {
+            carrier.Dispose();
+            throw new ConnectCanceledException(MqttConnectPhase.Tls, e);
+        }
+        catch
+        {
+            carrier.Dispose();
+            throw;
+        }
+    }
+
+    private async ValueTask<Carrier> OpenSocketAsync(MqttEndpoint endpoint, MqttClientOptions options, CancellationToken cancellationToken)
+    {
+        if (endpoint.Scheme == "unix")
+        {
+            return new Carrier(await UnixConnector.ConnectAsync(endpoint.Path, cancellationToken).ConfigureAwait(false), endpoint.Path);
+        }
+
+        ProxyOptions? proxy = options.Proxy ?? (endpoint.IsWebSocket ? EnvironmentProxy.Find(endpoint, variable) : null);
+        if (proxy is null)
+        {
+            Socket direct = await tcp.ConnectAsync(endpoint.Host, endpoint.Port, options, cancellationToken).ConfigureAwait(false);
+            return new Carrier(direct, direct.RemoteEndPoint!.ToString()!);
+        }
+
+        try
+        {
+            var target = new ConnectTarget(endpoint.Host, endpoint.Port);
+            Socket tunnel = await ProxyTunnel.OpenAsync(tcp, proxy, target, options, cancellationToken).ConfigureAwait(false);
+            return new Carrier(tunnel, $"{target} through {proxy}");
+        }
+        catch (OperationCanceledException e)
+        {
+            throw new ConnectCanceledException(MqttConnectPhase.Proxy, e);
         }
     }
 }

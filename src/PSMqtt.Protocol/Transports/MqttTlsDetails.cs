@@ -23,9 +23,9 @@ public sealed record MqttTlsCertificate(string Subject, string Issuer, DateTimeO
         new(certificate.Subject, certificate.Issuer, certificate.NotBefore, certificate.NotAfter, certificate.Thumbprint);
 }
 
-/// <summary>A connection that TLS protects.</summary>
+/// <summary>A connection that TLS may protect.</summary>
 public interface ISecureTransport : ITransport
 {
-    /// <summary>What the handshake has led to.</summary>
-    MqttTlsDetails Tls { get; }
+    /// <summary>What the handshake has led to; <see langword="null"/> where there is no TLS.</summary>
+    MqttTlsDetails? Tls { get; }
 }

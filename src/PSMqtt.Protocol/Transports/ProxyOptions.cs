@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 
 namespace PSMqtt.Protocol.Transports;
@@ -5,13 +6,63 @@ namespace PSMqtt.Protocol.Transports;
 /// <summary>A proxy that connections are made through.</summary>
 public sealed record ProxyOptions
 {
-    /// <summary>The proxy: <c>http://host:port</c> (HTTP CONNECT) or <c>socks5://host:port</c>; host names are resolved at the proxy.</summary>
-    public required Uri Address { get; init; }
+    private const int DefaultSocksPort = 1080;
 
-    /// <summary>User name and password for the proxy; <see langword="null"/>, the default: none. Never shown.</summary>
+    private readonly Uri _address = null!;
+
+    /// <summary>
+    /// The proxy: <c>http://host:port</c> (HTTP CONNECT) or <c>socks5://host:port</c>; host names are resolved at the proxy. Without a port it is 80
+    /// for http and 1080 for socks5. It may hold user name and password, which <see cref="Credential"/> wins over.
+    /// </summary>
+    /// <exception cref="ArgumentException">It is no absolute URI with one of these schemes and a host.</exception>
+    public required Uri Address
+    {
+        get => _address;
+        init => _address = FindProblem(value) is { } problem ? throw new ArgumentException(problem, nameof(value)) : value;
+    }
+
+    /// <summary>User name and password for the proxy; <see langword="null"/>, the default: those of the address, if any. Never shown.</summary>
     public NetworkCredential? Credential { get; init; }
+
+    internal bool IsSocks => _address.Scheme is "socks5" or "socks5h";
+
+    internal string Host => _address.IdnHost.Trim('[', ']');
+
+    internal int Port => _address.Port > 0 ? _address.Port : DefaultSocksPort;
+
+    internal NetworkCredential? EffectiveCredential
+    {
+        get
+        {
+            if (Credential is not null || _address.UserInfo.Length == 0)
+            {
+                return Credential;
+            }
+
+            string[] parts = _address.UserInfo.Split(':', 2);
+            return new NetworkCredential(Uri.UnescapeDataString(parts[0]), parts.Length > 1 ? Uri.UnescapeDataString(parts[1]) : string.Empty);
+        }
+    }
 
     /// <summary>The address without user information.</summary>
     /// <returns>The address.</returns>
-    public override string ToString() => Address.GetComponents(UriComponents.SchemeAndServer, UriFormat.UriEscaped);
+    public override string ToString() => string.Create(
+        CultureInfo.InvariantCulture,
+        $"{_address.Scheme}://{(Host.Contains(':', StringComparison.Ordinal) ? $"[{Host}]" : Host)}:{Port}");
+
+    private static string? FindProblem(Uri? address)
+    {
+        const string Hint = "write http://host:port or socks5://host:port";
+        if (address is null || !address.IsAbsoluteUri)
+        {
+            return $"The proxy's address is not an absolute URI; {Hint}.";
+        }
+
+        if (address.Scheme is not ("http" or "socks5" or "socks5h"))
+        {
+            return $"'{address.Scheme}' is not a kind of proxy that is known; {Hint}.";
+        }
+
+        return address.Host.Length == 0 ? $"The proxy's address has no host; {Hint}." : null;
+    }
 }

@@ -12,11 +12,11 @@ internal sealed class SocketTransport : ITransport
     private readonly NetworkStream _stream;
 
     /// <summary>Takes over a connected socket.</summary>
-    public SocketTransport(Socket socket, string kind)
+    public SocketTransport(Socket socket, string description)
     {
         _socket = socket;
         _stream = new NetworkStream(socket, ownsSocket: true);
-        Description = $"{kind} {socket.RemoteEndPoint}";
+        Description = description;
     }
 
     public string Description { get; }

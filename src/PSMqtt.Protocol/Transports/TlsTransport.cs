@@ -13,18 +13,18 @@ internal sealed class TlsTransport : ISecureTransport
     private readonly TlsHandshake _handshake;
     private bool _hasReceived;
 
-    public TlsTransport(Socket socket, SslStream stream, TlsHandshake handshake, MqttTlsDetails details, string description)
+    public TlsTransport(Socket socket, SecureLayer secure, string description)
     {
         _socket = socket;
-        _stream = stream;
-        _handshake = handshake;
-        Tls = details;
+        _stream = secure.Stream;
+        _handshake = secure.Handshake;
+        Tls = secure.Details;
         Description = description;
     }
 
     public string Description { get; }
 
-    public MqttTlsDetails Tls { get; }
+    public MqttTlsDetails? Tls { get; }
 
     public ValueTask<int> ReceiveAsync(Memory<byte> buffer, CancellationToken cancellationToken)
     {

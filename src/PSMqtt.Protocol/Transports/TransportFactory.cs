@@ -4,5 +4,5 @@ namespace PSMqtt.Protocol.Transports;
 public static class TransportFactory
 {
     /// <summary>Opens connections for every scheme of <see cref="MqttEndpoint"/>.</summary>
-    public static ITransportFactory Default { get; } = new BuiltInTransportFactory(new TcpConnector());
+    public static ITransportFactory Default { get; } = new BuiltInTransportFactory(new TcpConnector(), Environment.GetEnvironmentVariable);
 }

@@ -22,7 +22,7 @@ public class TlsTransportTests
         await using SslStream peer = (await accepting)!;
         Assert.Equal("localhost", listener.NameAskedFor);
         Assert.Equal($"tls 127.0.0.1:{listener.Port}", transport.Description);
-        MqttTlsDetails tls = Assert.IsType<ISecureTransport>(transport, exactMatch: false).Tls;
+        MqttTlsDetails tls = Assert.IsType<ISecureTransport>(transport, exactMatch: false).Tls!;
         Assert.Equal(["CN=Test Server", "CN=Test Intermediate", "CN=Test Root"], tls.Chain.Select(certificate => certificate.Subject));
         Assert.Equal(peer.SslProtocol, tls.Protocol);
         Assert.StartsWith("TLS_", tls.CipherSuite, StringComparison.Ordinal);
@@ -347,7 +347,7 @@ public class TlsTransportTests
         Assert.NotNull(peer);
         await peer.WriteAsync("!"u8.ToArray());
         Assert.Equal(1, await transport.ReceiveAsync(new byte[16], CancellationToken.None));
-        return ((ISecureTransport)transport).Tls;
+        return ((ISecureTransport)transport).Tls!;
     }
 
     private static async Task<MqttConnectException> FailsAsync(TlsListener listener, MqttTlsOptions tls, MqttEndpoint? endpoint = null)
