@@ -12,6 +12,7 @@ internal sealed class TlsTransport : ISecureTransport
     private readonly SslStream _stream;
     private readonly TlsHandshake _handshake;
     private bool _hasReceived;
+    private volatile bool _aborted;
 
     public TlsTransport(Socket socket, SecureLayer secure, string description)
     {
@@ -71,6 +72,8 @@ internal sealed class TlsTransport : ISecureTransport
 
     public void Abort()
     {
+        _aborted = true;
+
         // The socket first: it is what frees calls that wait inside TLS.
         _socket.Dispose();
         _stream.Dispose();
@@ -110,6 +113,11 @@ internal sealed class TlsTransport : ISecureTransport
 
     private int Checked(int count)
     {
+        if (count == 0 && _aborted)
+        {
+            throw TransportClosed.Exception(null);
+        }
+
         if (count == 0 && !_hasReceived && _handshake.ExplainLateRefusal(null) is { } refusal)
         {
             throw new IOException(refusal.Message, refusal);
@@ -126,7 +134,7 @@ internal sealed class TlsTransport : ISecureTransport
             return explained;
         }
 
-        if (!_hasReceived && _handshake.ExplainLateRefusal(error) is { } refusal)
+        if (!_hasReceived && !_aborted && _handshake.ExplainLateRefusal(error) is { } refusal)
         {
             return new IOException(refusal.Message, refusal);
         }

@@ -16,6 +16,7 @@ internal sealed class WebSocketTransport : ISecureTransport
     private readonly Socket _socket;
     private readonly WebSocket _webSocket;
     private bool _ended;
+    private volatile bool _aborted;
 
     public WebSocketTransport(Carrier carrier, WebSocket webSocket)
     {
@@ -70,7 +71,7 @@ internal sealed class WebSocketTransport : ISecureTransport
             }
         }
 
-        return 0;
+        return _aborted ? throw TransportClosed.Exception(null) : 0;
     }
 
     public ValueTask SendAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken)
@@ -108,6 +109,8 @@ internal sealed class WebSocketTransport : ISecureTransport
 
     public void Abort()
     {
+        _aborted = true;
+
         // The socket first: it is what frees calls that wait inside TLS.
         _socket.Dispose();
         _webSocket.Abort();
