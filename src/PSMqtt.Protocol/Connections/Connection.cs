@@ -63,7 +63,12 @@ internal sealed class Connection
                 ReasonCode = e.ReasonCode,
                 Explanation = $"The connection was closed, because the server broke the protocol. {e.Message}",
             });
-            await SayDisconnectAsync(new DisconnectPacket { ReasonCode = e.ReasonCode }).ConfigureAwait(false);
+            if (Limits.ProtocolVersion == MqttProtocolVersion.V500)
+            {
+                // Before 5.0 a DISCONNECT cannot say why, and would make the server discard the will: there the connection just ends.
+                await SayDisconnectAsync(new DisconnectPacket { ReasonCode = e.ReasonCode }).ConfigureAwait(false);
+                await DiscardInputAsync().ConfigureAwait(false);
+            }
         }
         catch (Exception e) when (e is IOException or ObjectDisposedException or MqttConnectException)
         {
@@ -205,6 +210,12 @@ internal sealed class Connection
 
     private void SetServerDisconnect(DisconnectPacket packet)
     {
+        if (packet.SessionExpirySeconds is not null)
+        {
+            throw new MqttProtocolException(
+                MqttReasonCode.ProtocolError, "MQTT-3.14.2-2", "The server sent a DISCONNECT with a Session Expiry Interval, which only a client may send.");
+        }
+
         string words = packet.ReasonString is { Length: > 0 } text ? $" ({text})" : string.Empty;
         SetEnd(new ConnectionEnd
         {
@@ -234,6 +245,27 @@ internal sealed class Connection
 
         using var time = new CancellationTokenSource(s_closeTime);
         await _transport.ShutdownAsync(time.Token).ConfigureAwait(false);
+    }
+
+    /// <summary>
+    /// Reads on until the peer has ended its side, and uses nothing of it: closing a socket that has unread bytes is a reset, which would overtake the
+    /// DISCONNECT and make the peer lose it.
+    /// </summary>
+    private async Task DiscardInputAsync()
+    {
+        using var time = new CancellationTokenSource(s_closeTime);
+        var unused = new byte[4096];
+        try
+        {
+            while (await _transport.ReceiveAsync(unused, time.Token).ConfigureAwait(false) > 0)
+            {
+                // What follows a broken packet means nothing.
+            }
+        }
+        catch (Exception e) when (e is IOException or ObjectDisposedException or MqttConnectException or OperationCanceledException)
+        {
+            // It is gone, or it does not want to go.
+        }
     }
 
     /// <summary>Real time on purpose: it only bounds how long a peer that does not answer can hold us.</summary>

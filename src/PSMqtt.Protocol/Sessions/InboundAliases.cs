@@ -30,7 +30,7 @@ internal sealed class InboundAliases
         Check(alias);
         return (alias <= _topics.Length ? _topics[alias - 1] : null)
             ?? throw new MqttProtocolException(
-                MqttReasonCode.ProtocolError, "MQTT-3.3.2-12", $"The server used topic alias {alias}, which it has not given a topic.");
+                MqttReasonCode.ProtocolError, "MQTT-3.3.4", $"The server used topic alias {alias}, which it has not given a topic.");
     }
 
     private void Check(ushort alias)
@@ -39,7 +39,7 @@ internal sealed class InboundAliases
         {
             throw new MqttProtocolException(
                 MqttReasonCode.TopicAliasInvalid,
-                alias == 0 ? "MQTT-3.3.2-8" : "MQTT-3.3.2-9",
+                alias == 0 ? "MQTT-3.3.2-8" : "MQTT-3.3.2-11",
                 $"The server used topic alias {alias}; allowed are 1 to {_maximum}.");
         }
     }
