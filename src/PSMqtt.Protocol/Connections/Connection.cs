@@ -16,6 +16,7 @@ internal sealed class Connection
     private readonly ITransport _transport;
     private readonly ReceiveBuffer _buffer;
     private readonly Action<MqttTraceKind, string>? _trace;
+    private readonly TaskCompletionSource _ending = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private KeepAlive? _keepAlive;
     private ChannelWriter<AuthPacket>? _authentication;
@@ -32,7 +33,7 @@ internal sealed class Connection
         _trace = trace;
         Limits = limits;
         Established = options.TimeProvider.GetTimestamp();
-        Writer = new ConnectionWriter(session.Gate, transport, options.TimeProvider, session.Outbound.Pump, WriterFailed)
+        Writer = new ConnectionWriter(session.Gate, transport, options.TimeProvider, session.Drained, WriterFailed)
         {
             Sending = trace is null ? null : TraceSent,
         };
@@ -131,15 +132,13 @@ internal sealed class Connection
             }
 
             _session.Flush();
-            if (_session.GetPause() is { } pause)
+            if (_end is null && _session.GetPause() is { } pause)
             {
+                // A connection that ends is read to its end, however full the queues are: nobody may come to empty them.
                 _keepAlive!.Pause();
-                await pause.ConfigureAwait(false);
+                await Task.WhenAny(pause, _ending.Task).ConfigureAwait(false);
                 _keepAlive.Continue();
-                if (_session.GetPause() is not null)
-                {
-                    continue;
-                }
+                continue;
             }
 
             int count = await _buffer.FillAsync(_transport, needed, CancellationToken.None).ConfigureAwait(false);
@@ -286,7 +285,11 @@ internal sealed class Connection
         _transport.Abort();
     }
 
-    private void SetEnd(ConnectionEnd end) => Interlocked.CompareExchange(ref _end, end, null);
+    private void SetEnd(ConnectionEnd end)
+    {
+        Interlocked.CompareExchange(ref _end, end, null);
+        _ending.TrySetResult();
+    }
 
     private void TraceSent(ReadOnlyMemory<byte> bytes)
     {

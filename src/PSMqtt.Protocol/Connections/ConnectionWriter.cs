@@ -17,6 +17,12 @@ internal sealed class ConnectionWriter : IThreadPoolWorkItem
     public const int HighWaterMark = 256 * 1024;
 
     /// <summary>
+    /// With this many bytes of answers unsent, what provokes more of them is not read any more. A peer that reads comes nowhere near it: a quarter of a
+    /// million acknowledgements.
+    /// </summary>
+    public const int AnswerLimit = 1024 * 1024;
+
+    /// <summary>
     /// A sender that comes sooner than this after the last send is one of many: it leaves the sending to the thread pool, and what comes until that
     /// has started shares the system call.
     /// </summary>
@@ -31,6 +37,7 @@ internal sealed class ConnectionWriter : IThreadPoolWorkItem
     private OutgoingBytes _filling = new();
     private OutgoingBytes _sending = new();
     private TaskCompletionSource? _idle;
+    private int _answers;
     private bool _busy;
     private bool _closed;
     private long _lastSend;
@@ -58,6 +65,12 @@ internal sealed class ConnectionWriter : IThreadPoolWorkItem
 
     /// <summary>Whether publishers need not wait. Under the lock.</summary>
     public bool HasRoom => _filling.Count < HighWaterMark;
+
+    /// <summary>Whether the peer takes so little that no more answers may be owed to it. Publishers have their own limit. Under the lock.</summary>
+    public bool OwesTooMuch => _answers >= AnswerLimit;
+
+    /// <summary>Counts bytes of <see cref="Output"/> that the peer has asked for: acknowledgements. Under the lock.</summary>
+    public void CountAnswer(int bytes) => _answers += bytes;
 
     /// <summary>When the last buffer had left (a timestamp of the time provider).</summary>
     public long LastSent { get; private set; }
@@ -185,6 +198,7 @@ internal sealed class ConnectionWriter : IThreadPoolWorkItem
     private void Swap()
     {
         (_filling, _sending) = (_sending, _filling);
+        _answers = 0;
         Sending?.Invoke(_sending.Written);
         SendingSince = _timeProvider.GetTimestamp();
     }

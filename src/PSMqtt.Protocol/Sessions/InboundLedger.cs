@@ -209,6 +209,11 @@ internal sealed class InboundLedger
         }
     }
 
-    private void Write(MqttPacketType type, ushort packetIdentifier, MqttReasonCode reasonCode) =>
-        new AcknowledgementPacket(type, packetIdentifier, reasonCode).Write(_writer!.Output, _version);
+    private void Write(MqttPacketType type, ushort packetIdentifier, MqttReasonCode reasonCode)
+    {
+        OutgoingBytes output = _writer!.Output;
+        int before = output.Count;
+        new AcknowledgementPacket(type, packetIdentifier, reasonCode).Write(output, _version);
+        _writer.CountAnswer(output.Count - before);
+    }
 }

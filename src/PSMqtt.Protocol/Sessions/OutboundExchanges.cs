@@ -521,8 +521,13 @@ internal sealed class OutboundExchanges
         }
     }
 
-    private void WriteRelease(ushort packetIdentifier, MqttReasonCode reasonCode) =>
-        new AcknowledgementPacket(MqttPacketType.PubRel, packetIdentifier, reasonCode).Write(_writer!.Output, _limits!.ProtocolVersion);
+    private void WriteRelease(ushort packetIdentifier, MqttReasonCode reasonCode)
+    {
+        OutgoingBytes output = _writer!.Output;
+        int before = output.Count;
+        new AcknowledgementPacket(MqttPacketType.PubRel, packetIdentifier, reasonCode).Write(output, _limits!.ProtocolVersion);
+        _writer.CountAnswer(output.Count - before);
+    }
 
     private void EndExchange(PublishOperation operation, in AcknowledgementPacket packet)
     {

@@ -21,6 +21,7 @@ internal sealed class Session
     private InboundAliases _aliases = new(0);
     private MqttProtocolVersion _version;
     private TaskCompletionSource? _resume;
+    private bool _awaitsWriter;
     private bool _keepsUnclaimed;
 
     public Session(MqttClientOptions options)
@@ -195,6 +196,16 @@ internal sealed class Session
         return true;
     }
 
+    /// <summary>Bytes have left and there is room for more. Under the lock.</summary>
+    public void Drained()
+    {
+        Outbound.Pump();
+        if (_awaitsWriter && _writer is not { OwesTooMuch: true })
+        {
+            Resume();
+        }
+    }
+
     /// <summary>A full queue has room again. Takes the lock.</summary>
     public void RoomMade()
     {
@@ -205,19 +216,27 @@ internal sealed class Session
     }
 
     /// <summary>
-    /// Whether the reader must wait because a queue is full, and for what. While an operation of ours awaits its answer it reads on, so that a consumer
-    /// that publishes cannot wait for itself; then queues grow, up to twice their limit.
+    /// Whether the reader must wait because a queue is full, or because the peer takes none of our answers, and for what. While an operation of ours awaits
+    /// its answer it reads on however full a queue is, so that a consumer that publishes cannot wait for itself; then queues grow, up to twice their limit.
     /// </summary>
     /// <returns>Ends when it is worth asking again; <see langword="null"/>: read on.</returns>
     public Task? GetPause()
     {
-        if (_full.Count == 0)
+        // A look without the lock: most of what is counted there is counted on this very thread.
+        if (_full.Count == 0 && _writer is not { OwesTooMuch: true })
         {
             return null;
         }
 
         lock (Gate)
         {
+            if (_writer is { OwesTooMuch: true })
+            {
+                _awaitsWriter = true;
+                _resume ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+                return _resume.Task;
+            }
+
             _full.RemoveAll(static s => !s.IsFull || !s.IsActive);
             if (_full.Count == 0 || _writer is null)
             {
@@ -347,6 +366,7 @@ internal sealed class Session
 
     private void Resume()
     {
+        _awaitsWriter = false;
         _resume?.TrySetResult();
         _resume = null;
     }
