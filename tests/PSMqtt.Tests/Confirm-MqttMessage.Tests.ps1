@@ -19,8 +19,20 @@ Describe 'Confirm-MqttMessage' {
         $connection.Counters.Unacknowledged | Should -Be 0
     }
 
-    It 'reports a message that is not to be confirmed' {
-        New-MqttMessage a b | Confirm-MqttMessage -ErrorAction SilentlyContinue -ErrorVariable problem
-        $problem.FullyQualifiedErrorId | Should -Be 'MqttNotToBeConfirmed,PSMqtt.Commands.ConfirmMqttMessageCommand'
+    It 'does nothing for a message that needs none' {
+        New-MqttMessage a b | Confirm-MqttMessage -ErrorVariable problem
+        $problem | Should -BeNullOrEmpty
+    }
+
+    It 'reports a reason that a message cannot be confirmed with' {
+        New-MqttMessage a b | Confirm-MqttMessage -ReasonCode ServerMoved -ErrorAction SilentlyContinue -ErrorVariable problem
+        $problem.FullyQualifiedErrorId | Should -Be 'MqttInvalidReasonCode,PSMqtt.Commands.ConfirmMqttMessageCommand'
+    }
+
+    It 'wants MQTT 5.0 for a reason' {
+        $old = Connect-Mqtt $broker.Uri -ProtocolVersion 3.1.1
+        { New-MqttMessage a b | Confirm-MqttMessage -ReasonCode QuotaExceeded -Connection $old } |
+            Should -Throw -ErrorId 'MqttRequiresMqtt5,PSMqtt.Commands.ConfirmMqttMessageCommand'
+        Disconnect-Mqtt $old
     }
 }

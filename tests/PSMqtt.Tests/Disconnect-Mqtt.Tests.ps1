@@ -44,19 +44,23 @@ Describe 'Disconnect-Mqtt' {
         $received -join ',' | Should -Be ((1..500) -join ',')
     }
 
-    It 'has the will published with -WithWill' {
-        $null = Connect-Mqtt $broker.Uri -Name watcher
-        $subscription = Register-MqttSubscription will
-        $null = Connect-Mqtt $broker.Uri -Will (New-MqttMessage will 'as asked' -QoS 1)
-        Disconnect-Mqtt -WithWill
-        (Receive-MqttMessage -Subscription $subscription -Count 1 -TimeoutSeconds 20).Text | Should -Be 'as asked'
-    }
-
-    It 'forgets the session at the broker with -Discard' {
-        $null = Connect-Mqtt $broker.Uri -ClientId forgotten -PersistentSession -CleanStart
-        Disconnect-Mqtt -Discard
-        (Connect-Mqtt $broker.Uri -ClientId forgotten -PersistentSession).SessionPresent | Should -BeFalse
-        Disconnect-Mqtt -Discard
+    It 'says on the wire: <how>' -ForEach @(
+        @{ how = 'a normal end'; connect = ''; disconnect = ''; bytes = '000511' + '00000000' }
+        @{ how = 'publish the will'; connect = ''; disconnect = '-WithWill'; bytes = '040511' + '00000000' }
+        @{ how = 'forget the session'; connect = '-ClientId x -PersistentSession'; disconnect = '-Discard'; bytes = '000511' + '00000000' }
+        @{ how = 'keep the session for a minute'; connect = ''; disconnect = '-SessionExpiry 60'; bytes = '000511' + '0000003C' }
+    ) {
+        $peer = New-Peer
+        $runspace = New-OtherRunspace
+        try {
+            $other = Start-Other $runspace "param(`$uri) `$null = Connect-Mqtt `$uri -ProtocolVersion 5.0 $connect; Disconnect-Mqtt $disconnect" (Get-PeerUri $peer)
+            $stream = Get-PeerClient $peer
+            $null = Wait-PeerPacket $stream 'CONNECT'
+            Write-PeerBytes $stream 0x20, 3, 0, 0, 0
+            [Convert]::ToHexString((Wait-PeerPacket $stream 'DISCONNECT').Body) | Should -Be $bytes
+            $null = Wait-Other $other
+        }
+        finally { $peer.Stop(); $runspace.Dispose() }
     }
 
     It 'says so when there is no connection' {

@@ -19,7 +19,7 @@ Describe 'the module' {
         $kinds = $assembly.GetType('PSMqtt.Errors.MqttErrors').GetFields($flags).ForEach({ $_.GetValue($null) })
         $kinds.Count | Should -BeGreaterThan 40
         $ids = $kinds.ForEach({ $_.GetType().GetProperty('Id').GetValue($_) })
-        ($ids | Sort-Object) -join ' ' | Should -Be (($ids | Sort-Object -Unique) -join ' ')
+        [Collections.Generic.HashSet[string]]::new([string[]] $ids).Count | Should -Be $ids.Count
         foreach ($kind in $kinds) {
             $kind.GetType().GetProperty('Advice').GetValue($kind) | Should -Match '^[A-Z].*\.$'
         }
@@ -30,12 +30,12 @@ Describe 'the module' {
         $kindOf = $assembly.GetType('PSMqtt.Errors.EngineErrors').GetMethods($flags).Where({ $_.Name -eq 'KindOf' })
         $ofConnect = $kindOf.Where({ $_.GetParameters()[0].ParameterType.Name -eq 'MqttConnectFailure' })[0]
         $seen = foreach ($failure in [enum]::GetValues([PSMqtt.Protocol.MqttConnectFailure])) { $ofConnect.Invoke($null, @($failure)) | ForEach-Object { $_.GetType().GetProperty('Id').GetValue($_) } }
-        @($seen | Sort-Object -Unique).Count | Should -Be @($seen).Count
+        [Collections.Generic.HashSet[string]]::new([string[]] $seen).Count | Should -Be $seen.Count
         $ofOperation = $kindOf.Where({ $_.GetParameters().Count -eq 2 })[0]
         $seen = foreach ($failure in [enum]::GetValues([PSMqtt.Protocol.MqttOperationFailure])) {
             $ofOperation.Invoke($null, @([PSMqtt.Protocol.MqttOperation]::Publish, $failure)) | ForEach-Object { $_.GetType().GetProperty('Id').GetValue($_) }
         }
-        @($seen | Sort-Object -Unique).Count | Should -Be @($seen).Count
+        [Collections.Generic.HashSet[string]]::new([string[]] $seen).Count | Should -Be $seen.Count
         $seen | Should -Not -Contain 'MqttUnexpectedError'
     }
 

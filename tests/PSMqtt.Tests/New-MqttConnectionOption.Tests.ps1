@@ -12,7 +12,7 @@ Describe 'New-MqttConnectionOption' {
     It 'has the documented defaults' {
         $option = New-MqttConnectionOption
         $option.Client.ReceiveMaximum | Should -Be 1000
-        $option.Client.InFlightMaximum | Should -Be 1000
+        $option.Client.InFlightMaximum | Should -BeNullOrEmpty
         $option.Client.PublishQueueLimit | Should -Be 100000
         $option.Client.Reconnect.Delay.TotalSeconds | Should -Be 0.25
         $option.Client.Reconnect.DelayMaximum.TotalSeconds | Should -Be 30

@@ -43,7 +43,7 @@ function Read-PeerPacket($Stream) {
         1 = 'CONNECT'; 3 = 'PUBLISH'; 4 = 'PUBACK'; 5 = 'PUBREC'; 6 = 'PUBREL'; 7 = 'PUBCOMP'
         8 = 'SUBSCRIBE'; 10 = 'UNSUBSCRIBE'; 12 = 'PINGREQ'; 14 = 'DISCONNECT'
     }
-    [pscustomobject]@{ Type = $names[$first -shr 4]; Flags = $first -band 0x0F; Body = [byte[]] $body }
+    [pscustomobject]@{ Type = $names[[int] ($first -shr 4)]; Flags = $first -band 0x0F; Body = [byte[]] $body }
 }
 
 function Write-PeerBytes($Stream, [byte[]] $Bytes) { $Stream.Write($Bytes, 0, $Bytes.Length) }
@@ -102,7 +102,10 @@ function Wait-OtherOutput($Other, [int] $Count = 1) {
         if ($Other.Running.IsCompleted -and $Other.Output.Count -lt $Count) { $null = Wait-Other $Other; throw 'The other runspace has ended.' }
         $null = $Other.Running.AsyncWaitHandle.WaitOne(5)
     }
-    $Other.Output
+    # Reading a collection that may still grow would wait for its end.
+    $written = [psobject[]]::new($Count)
+    for ($i = 0; $i -lt $Count; $i++) { $written[$i] = $Other.Output[$i] }
+    $written
 }
 
 # Ctrl+C.

@@ -39,11 +39,13 @@ Describe 'Unregister-MqttSubscription' {
     }
 
     It 'releases messages that nobody has taken' {
-        $full = Register-MqttSubscription full -QueueLimit 2
-        1..5 | Send-MqttMessage full -QoS 1
+        $full = Register-MqttSubscription full -QueueLimit 2 -Connection main
+        $sender = Connect-Mqtt $broker.Uri
+        1..5 | Send-MqttMessage full -QoS 1 -Connection $sender
+        Disconnect-Mqtt $sender
         $full | Unregister-MqttSubscription
-        $next = Register-MqttSubscription next
-        Send-MqttMessage next free -QoS 1
+        $next = Register-MqttSubscription next -Connection main
+        Send-MqttMessage next free -QoS 1 -Connection main
         (Receive-MqttMessage -Subscription $next -Count 1 -TimeoutSeconds 30).Text | Should -Be 'free'
         $next | Unregister-MqttSubscription
     }

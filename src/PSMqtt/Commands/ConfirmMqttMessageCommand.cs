@@ -29,13 +29,9 @@ public sealed class ConfirmMqttMessageCommand : ConnectionCommand
             {
                 WaitFor(connection.Client.AcknowledgeAsync(message, ReasonCode).AsTask());
             }
-            catch (Exception exception) when (exception is (InvalidOperationException and not ObjectDisposedException) or ArgumentException)
-            {
-                WriteError(MqttErrors.NotToBeConfirmed.ToRecord(exception, message));
-            }
             catch (Exception exception) when (exception is not PipelineStoppedException)
             {
-                WriteError(EngineErrors.ToRecord(exception, message));
+                WriteError(EngineErrors.ToRecord(exception, message, argument: MqttErrors.InvalidReasonCode));
             }
         }
     }

@@ -80,7 +80,8 @@ public sealed class DisconnectMqttCommand : MqttCommand
         ConnectionTable.Here?.Remove(connection);
         try
         {
-            WaitFor(connection.CloseAsync(options, StopToken));
+            // Ctrl+C ends the wait for what is in flight; the rest of the goodbye, which the peer may draw out, happens without the pipeline.
+            WaitFor(connection.CloseAsync(options, StopToken).WaitAsync(StopToken));
             WriteVerbose($"The connection '{connection.Name}' to {connection.Server} is closed.");
         }
         catch (Exception exception) when (exception is not PipelineStoppedException)

@@ -232,12 +232,13 @@ public abstract class MqttCommand : PSCmdlet, IDisposable
         }
     }
 
-    // PowerShell runs the actions of events between the statements of a script, and a cmdlet that waits is a long statement: so run a short one.
+    // PowerShell runs the actions of events between the rounds of loops and the commands of a script, and a cmdlet that waits is a long command: so run
+    // a loop of one round.
     private void LetEventActionsRun()
     {
         if (Events.Subscribers.Count > 0)
         {
-            _statement ??= ScriptBlock.Create("$null");
+            _statement ??= ScriptBlock.Create("do { } while ($false)");
             InvokeCommand.InvokeScript(false, _statement, null);
         }
     }

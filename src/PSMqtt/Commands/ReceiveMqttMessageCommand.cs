@@ -255,16 +255,19 @@ public sealed class ReceiveMqttMessageCommand : SubscriptionCommand
         {
             WriteObject(output);
         }
-        catch (FlowControlException)
+        catch (Exception exception)
         {
-            // Select-Object -First, or a break: the message has been used, and was the last one wanted.
-            reader.Complete(ticket);
-            throw;
-        }
-        catch
-        {
-            // Ctrl+C, or an error of a command that comes after: nobody can say that the message has been used. It stays, for the next to read.
-            reader.Return(ticket);
+            if (PipelineEnd.IsSatisfied(CommandRuntime, exception))
+            {
+                // The message has been used, and was the last one wanted.
+                reader.Complete(ticket);
+            }
+            else
+            {
+                // Ctrl+C, or an error of a command after this one: nobody can say that the message has been used. It stays, for the next to read.
+                reader.Return(ticket);
+            }
+
             throw;
         }
 

@@ -7,6 +7,7 @@ namespace PSMqtt.Commands;
 /// Stops embedded brokers, and waits until they have stopped: their clients are told (5.0), cut off, and the port is free again.
 /// </summary>
 [Cmdlet(VerbsLifecycle.Stop, "MqttBroker", DefaultParameterSetName = ByBroker, SupportsShouldProcess = true)]
+[OutputType(typeof(void))]
 public sealed class StopMqttBrokerCommand : PSCmdlet
 {
     private const string ByBroker = "Broker";

@@ -211,9 +211,9 @@ internal static class MqttErrors
     public static readonly MqttErrorKind SubscriptionEnded = new(
         "MqttSubscriptionEnded", ErrorCategory.InvalidOperation, "Register it again with Register-MqttSubscription.");
 
-    public static readonly MqttErrorKind NotToBeConfirmed = new(
-        "MqttNotToBeConfirmed", ErrorCategory.InvalidArgument,
-        "Confirm a message once, and only messages of QoS 1 or 2 of a subscription registered with -ManualAcknowledge.");
+    public static readonly MqttErrorKind InvalidReasonCode = new(
+        "MqttInvalidReasonCode", ErrorCategory.InvalidArgument,
+        "Leave -ReasonCode out, or give one that refuses a message: QuotaExceeded, NotAuthorized, PayloadFormatInvalid, ImplementationSpecificError.");
 
     public static readonly MqttErrorKind Unexpected = new(
         "MqttUnexpectedError", ErrorCategory.NotSpecified, "This is likely a fault of the module: report it with the message and $Error[0].Exception.");
