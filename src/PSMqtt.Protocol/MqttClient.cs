@@ -28,7 +28,7 @@ public sealed partial class MqttClient : IAsyncDisposable
         OptionsValidation.Check(options);
         Options = options;
         _session = new Session(options) { Dropped = RaiseDropped };
-        Unclaimed = new MqttSubscription(this, _session, [], new MqttSubscriptionOptions { QueueLimit = int.MaxValue }, "(unclaimed)");
+        Unclaimed = new MqttSubscription(this, _session, [], new MqttSubscriptionOptions(), "(unclaimed)");
         _session.Unclaimed = Unclaimed;
         _session.Subscriptions.Lost = LoseSubscription;
         _supervisor = new Supervisor(options, _session, Raise, EndSubscriptions, options.Trace is null ? null : Trace);
@@ -153,7 +153,9 @@ public sealed partial class MqttClient : IAsyncDisposable
     /// <param name="message">The message. One of QoS 0 needs none, and one that has been acknowledged no other: nothing happens then.</param>
     /// <param name="reasonCode">Success, or why the message is refused (5.0 only).</param>
     /// <returns>A task that ends when the acknowledgement is on its way.</returns>
-    /// <exception cref="ArgumentException">The reason code is a failure, and the connection speaks an older version than 5.0.</exception>
+    /// <exception cref="ArgumentException">
+    /// The reason code is a failure, and the connection speaks an older version than 5.0; or the message came over another connection.
+    /// </exception>
     public ValueTask AcknowledgeAsync(MqttMessage message, MqttReasonCode reasonCode = MqttReasonCode.Success)
     {
         ArgumentNullException.ThrowIfNull(message);
@@ -165,6 +167,11 @@ public sealed partial class MqttClient : IAsyncDisposable
         if (!MqttReasonCodeTable.CodesOf(MqttPacketType.PubAck).Contains((byte)reasonCode))
         {
             throw new ArgumentException($"A message cannot be acknowledged with {reasonCode}.", nameof(reasonCode));
+        }
+
+        if (message.Acknowledger is { } client && !ReferenceEquals(client, this))
+        {
+            throw new ArgumentException("The message came over another connection: acknowledge it there.", nameof(message));
         }
 
         _session.Acknowledge(message, reasonCode);
@@ -185,7 +192,7 @@ public sealed partial class MqttClient : IAsyncDisposable
         lock (_session.Gate)
         {
             Unclaimed.End(null, discard: false);
-            _session.Outbound.Close(static _ => new ObjectDisposedException(nameof(MqttClient)), keepExchanges: false);
+            _session.Outbound.Close(static _ => new ObjectDisposedException(nameof(MqttClient)), _supervisor.KeepsMessages);
             _session.Outbound.Stop();
         }
 

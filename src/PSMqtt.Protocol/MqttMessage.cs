@@ -162,6 +162,18 @@ public sealed class MqttMessage
     /// <summary>The acknowledgement that a received message of QoS 1 or 2 owes; <see langword="null"/> on others, and once it is given.</summary>
     internal Sessions.InboundEntry? TakeEntry() => Interlocked.Exchange(ref _entry, null);
 
+    /// <summary>The message is in another subscription's queue now, which is the one that holds back what follows.</summary>
+    internal void MoveEntry(MqttSubscription holder)
+    {
+        if (_entry is { } entry)
+        {
+            entry.Holder = holder;
+        }
+    }
+
+    /// <summary>The client that a message owes its acknowledgement to; <see langword="null"/> where it owes none.</summary>
+    internal MqttClient? Acknowledger => _entry?.Holder?.Client;
+
     internal void SetEntry(Sessions.InboundEntry entry) => _entry = entry;
 
     /// <summary>The payload as text: see <see cref="Text"/>.</summary>

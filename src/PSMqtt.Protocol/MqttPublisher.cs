@@ -19,6 +19,7 @@ public sealed class MqttPublisher : IAsyncDisposable
     private TaskCompletionSource? _room;
     private TaskCompletionSource? _empty;
     private int _outstanding;
+    private int _roomAt;
     private bool _isDisposed;
 
     internal MqttPublisher(OutboundExchanges exchanges, bool keepResults, TimeSpan timeout)
@@ -41,13 +42,9 @@ public sealed class MqttPublisher : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(message);
         ObjectDisposedException.ThrowIf(_isDisposed, this);
-        if (Volatile.Read(ref _outstanding) < Window)
-        {
-            Post(message);
-            return ValueTask.CompletedTask;
-        }
-
-        return WaitAndPostAsync(message, cancellationToken);
+        return Volatile.Read(ref _outstanding) < Window && TryPost(message, mayWait: true)
+            ? ValueTask.CompletedTask
+            : WaitAndPostAsync(message, cancellationToken);
     }
 
     /// <summary>Takes the next outcome that is known, in the order in which they became so.</summary>
@@ -101,56 +98,73 @@ public sealed class MqttPublisher : IAsyncDisposable
                 _outcomes.Enqueue(new MqttPublishOutcome(message, result, error));
             }
 
-            Interlocked.Decrement(ref _outstanding);
-            if (_room is not null && _outstanding <= Window / 2)
-            {
-                _room.TrySetResult();
-                _room = null;
-            }
-
-            if (_empty is not null && _outstanding == 0)
-            {
-                _empty.TrySetResult();
-                _empty = null;
-            }
+            Ended();
         }
     }
 
-    private void Post(MqttMessage message)
+    private bool TryPost(MqttMessage message, bool mayWait)
     {
         Interlocked.Increment(ref _outstanding);
+        bool isPosted = false;
         try
         {
-            _exchanges.Post(message, this, _timeout);
+            isPosted = _exchanges.Post(message, this, _timeout, mayWait);
         }
-        catch
+        finally
         {
+            if (!isPosted)
+            {
+                lock (_gate)
+                {
+                    Ended();
+                }
+            }
+        }
+
+        return isPosted;
+    }
+
+    /// <summary>Posts when the window, or the queue of messages that wait to be sent, has room again.</summary>
+    private async ValueTask WaitAndPostAsync(MqttMessage message, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            Task room = Task.CompletedTask;
+            bool isFull;
             lock (_gate)
             {
-                Interlocked.Decrement(ref _outstanding);
+                // With nothing outstanding, the queue is full of what others have sent: there is no end of ours to wait for.
+                isFull = _outstanding > 0;
+                if (isFull)
+                {
+                    _room ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+                    _roomAt = _outstanding >= Window ? Window / 2 : _outstanding - 1;
+                    room = _room.Task;
+                }
             }
 
-            throw;
+            await room.WaitAsync(cancellationToken).ConfigureAwait(false);
+            if (TryPost(message, mayWait: isFull))
+            {
+                return;
+            }
         }
     }
 
-    private async ValueTask WaitAndPostAsync(MqttMessage message, CancellationToken cancellationToken)
+    /// <summary>One message less is outstanding. Under the lock.</summary>
+    private void Ended()
     {
-        Task room;
-        lock (_gate)
+        Interlocked.Decrement(ref _outstanding);
+        if (_room is not null && _outstanding <= _roomAt)
         {
-            if (_outstanding < Window)
-            {
-                room = Task.CompletedTask;
-            }
-            else
-            {
-                _room ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-                room = _room.Task;
-            }
+            _room.TrySetResult();
+            _room = null;
         }
 
-        await room.WaitAsync(cancellationToken).ConfigureAwait(false);
-        Post(message);
+        if (_empty is not null && _outstanding == 0)
+        {
+            _empty.TrySetResult();
+            _empty = null;
+        }
     }
 }

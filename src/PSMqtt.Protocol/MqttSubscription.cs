@@ -17,6 +17,7 @@ public sealed class MqttSubscription : IAsyncDisposable
     private TaskCompletionSource<bool>? _arrival;
     private MqttMessage? _peeked;
     private bool _isFull;
+    private int _queuedQoS0;
     private int _dropReport;
 
     internal MqttSubscription(
@@ -71,14 +72,14 @@ public sealed class MqttSubscription : IAsyncDisposable
     /// <summary>Whether the queue is at its limit.</summary>
     internal bool IsFull => _isFull;
 
-    /// <summary>Whether the queue holds twice what it should, and that is not QoS 0, which could be dropped.</summary>
+    /// <summary>Whether the queue holds twice what it should, and none of that is QoS 0, which could be dropped.</summary>
     internal bool IsOverflowingWithAcknowledged
     {
         get
         {
             lock (_gate)
             {
-                return IsOverflowing && _queue.Peek().QoS != MqttQualityOfService.AtMostOnce;
+                return IsOverflowing && _queuedQoS0 == 0;
             }
         }
     }
@@ -209,35 +210,28 @@ public sealed class MqttSubscription : IAsyncDisposable
 
     /// <summary>A message has come. Called under the session's lock.</summary>
     /// <param name="message">The message.</param>
-    /// <param name="dropped">A message that gives way to it, or itself: its acknowledgement is due.</param>
-    /// <returns>Whether it is in the queue.</returns>
-    internal bool Enqueue(MqttMessage message, out MqttMessage? dropped)
+    /// <param name="dropped">Where to add the messages that give way to it, or itself: their acknowledgements are due.</param>
+    internal void Enqueue(MqttMessage message, List<MqttMessage> dropped)
     {
-        dropped = null;
         lock (_gate)
         {
             ReceivedCount++;
-            if (!IsActive)
+            if (!IsActive || !MakeRoomFor(message, dropped))
             {
                 DroppedCount++;
-                return false;
-            }
-
-            if (_isFull && !MakeRoomFor(message, out dropped))
-            {
-                return false;
+                dropped.Add(message);
+                return;
             }
 
             _queue.Enqueue(message);
             QueuedBytes += message.Payload.Length;
+            _queuedQoS0 += message.QoS == MqttQualityOfService.AtMostOnce ? 1 : 0;
             _isFull = _queue.Count >= Options.QueueLimit || QueuedBytes >= Options.QueueByteLimit;
             if (_arrival is { } arrival)
             {
                 _arrival = null;
                 arrival.TrySetResult(true);
             }
-
-            return true;
         }
     }
 
@@ -253,7 +247,7 @@ public sealed class MqttSubscription : IAsyncDisposable
                 if (condition(message))
                 {
                     extracted.Add(message);
-                    QueuedBytes -= message.Payload.Length;
+                    Dequeued(message);
                 }
                 else
                 {
@@ -281,6 +275,7 @@ public sealed class MqttSubscription : IAsyncDisposable
                 DroppedCount += _queue.Count;
                 _queue.Clear();
                 QueuedBytes = 0;
+                _queuedQoS0 = 0;
                 _isFull = false;
             }
 
@@ -290,40 +285,72 @@ public sealed class MqttSubscription : IAsyncDisposable
         }
     }
 
-    private bool MakeRoomFor(MqttMessage message, out MqttMessage? dropped)
+    /// <summary>Whether there is a place for a message, after others have given way where the options say so.</summary>
+    private bool MakeRoomFor(MqttMessage message, List<MqttMessage> dropped)
     {
-        dropped = null;
         switch (Options.Overflow)
         {
             case MqttQueueOverflow.DropNewest:
-                DroppedCount++;
-                dropped = message;
-                return false;
+                return !IsFullFor(message);
             case MqttQueueOverflow.DropOldest:
-                dropped = DropHead();
-                return true;
-            default:
-                // QoS 1 and 2 are never dropped: the server's window, and the reader that stops, bound them.
-                if (IsOverflowing && _queue.Peek().QoS == MqttQualityOfService.AtMostOnce)
+                while (IsFullFor(message))
                 {
-                    dropped = DropHead();
+                    dropped.Add(Drop(_queue.Dequeue()));
                 }
 
                 return true;
+            default:
+                // QoS 1 and 2 are never dropped: the server's window, and the reader that stops, bound them.
+                while (IsOverflowing && _queuedQoS0 > 0)
+                {
+                    dropped.Add(DropOldestQoS0());
+                }
+
+                return !IsOverflowing || message.QoS != MqttQualityOfService.AtMostOnce;
         }
     }
 
-    private MqttMessage DropHead()
+    /// <summary>Whether a message would go beyond a limit. One alone always has its place, however large it is.</summary>
+    private bool IsFullFor(MqttMessage message) =>
+        _queue.Count > 0 && (_queue.Count >= Options.QueueLimit || QueuedBytes + message.Payload.Length > Options.QueueByteLimit);
+
+    private MqttMessage DropOldestQoS0()
     {
-        MqttMessage head = _queue.Dequeue();
-        DroppedCount++;
-        Dequeued(head);
-        return head;
+        if (_queue.Peek().QoS == MqttQualityOfService.AtMostOnce)
+        {
+            return Drop(_queue.Dequeue());
+        }
+
+        MqttMessage? oldest = null;
+        for (int count = _queue.Count; count > 0; count--)
+        {
+            MqttMessage message = _queue.Dequeue();
+            if (oldest is null && message.QoS == MqttQualityOfService.AtMostOnce)
+            {
+                oldest = message;
+            }
+            else
+            {
+                _queue.Enqueue(message);
+            }
+        }
+
+        return Drop(oldest!);
     }
 
+    private MqttMessage Drop(MqttMessage message)
+    {
+        DroppedCount++;
+        Dequeued(message);
+        return message;
+    }
+
+    /// <summary>A message has left the queue.</summary>
+    /// <returns>Whether the queue was full until now.</returns>
     private bool Dequeued(MqttMessage message)
     {
         QueuedBytes -= message.Payload.Length;
+        _queuedQoS0 -= message.QoS == MqttQualityOfService.AtMostOnce ? 1 : 0;
         if (_isFull && _queue.Count < Options.QueueLimit && QueuedBytes < Options.QueueByteLimit)
         {
             _isFull = false;

@@ -64,6 +64,9 @@ internal sealed class Supervisor : IDisposable
 
     public long Reconnects { get; private set; }
 
+    /// <summary>Whether messages that are not acknowledged when the owner disconnects stay with the session, for the next connection or process.</summary>
+    public bool KeepsMessages => _options.PersistentSession || _options.SessionStore is not null;
+
     public long BytesSent => _bytesSent + (_connection?.Writer.BytesSent ?? 0);
 
     public long BytesReceived => _bytesReceived + (_connection?.BytesReceived ?? 0);
@@ -348,7 +351,7 @@ internal sealed class Supervisor : IDisposable
 
         // MQTT 3.1 does not say whether there is a session: what it kept is assumed, and the subscriptions are made again to be sure.
         bool isUntold = request.ProtocolVersion == MqttProtocolVersion.V310;
-        bool isSessionPresent = isUntold ? !request.CleanStart && _hasSession : limits.SessionPresent;
+        bool isSessionPresent = isUntold ? !request.CleanStart && !wantsFreshSession : limits.SessionPresent;
         lock (_session.Gate)
         {
             if (_isClosing || cancellationToken.IsCancellationRequested)
@@ -409,12 +412,13 @@ internal sealed class Supervisor : IDisposable
         }
 
         bool keepsSession = _options.PersistentSession && !options.Discard;
+        bool keepsMessages = KeepsMessages && !options.Discard;
         Connection? connection;
         lock (_session.Gate)
         {
             _isClosing = true;
             connection = _connection;
-            CloseSession(null, keepsSession);
+            CloseSession(null, keepsMessages);
         }
 
         if (connection is not null)
@@ -434,7 +438,7 @@ internal sealed class Supervisor : IDisposable
         lock (_session.Gate)
         {
             _isStarted = false;
-            _hasSession &= keepsSession;
+            ForgetSession(keepsSession);
             State = MqttConnectionState.Disconnected;
             _ended(null);
         }
@@ -505,9 +509,20 @@ internal sealed class Supervisor : IDisposable
             LastError = reason;
             State = MqttConnectionState.Disconnected;
             _isStarted = false;
-            CloseSession(reason, _options.PersistentSession);
+            CloseSession(reason, KeepsMessages);
+            ForgetSession(_options.PersistentSession || Limits is null);
             _ended(reason);
         }
+    }
+
+    /// <summary>
+    /// No connection uses the session any more. Where the server keeps it, it keeps subscriptions that have ended here: their messages are those of an
+    /// inherited session, if there is another connection.
+    /// </summary>
+    private void ForgetSession(bool isKept)
+    {
+        _isInherited = isKept && _hasSession;
+        _hasSession &= isKept;
     }
 
     private void CloseSession(Exception? reason, bool keepExchanges)

@@ -30,6 +30,9 @@ internal sealed class InboundLedger
     /// <summary>Messages received and not acknowledged.</summary>
     public int Count => _live.Count;
 
+    /// <summary>Whether a server has sent more than our Receive Maximum, of which only 5.0 servers know.</summary>
+    public bool IsBeyondWindow => _window > _maximum;
+
     /// <summary>The subscription whose message holds back all acknowledgements while the window is used up.</summary>
     public MqttSubscription? BlockedBy =>
         _window >= _maximum && _order.TryPeek(out InboundEntry? head) && !head.IsTaken ? head.Holder : null;

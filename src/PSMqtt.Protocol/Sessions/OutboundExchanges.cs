@@ -13,6 +13,8 @@ internal sealed class OutboundExchanges
 
     private const int DefaultInFlight = 1000;
 
+    private const int AliasSize = 5;
+
     private const int DefaultInFlightBefore5 = 20;
 
     private readonly object _gate;
@@ -41,7 +43,7 @@ internal sealed class OutboundExchanges
     private MqttConnectResult? _limits;
     private OutboundAliases _aliases = new(0);
     private TaskCompletionSource? _drained;
-    private Exception? _closed;
+    private bool _isAccepting;
     private string? _lastValidTopic;
     private bool _isOpen;
     private int _quota;
@@ -99,16 +101,27 @@ internal sealed class OutboundExchanges
     }
 
     /// <summary>Hands a message of a publisher over. Takes the lock.</summary>
-    public void Post(MqttMessage message, MqttPublisher publisher, TimeSpan timeout)
+    /// <param name="message">The message.</param>
+    /// <param name="publisher">The publisher.</param>
+    /// <param name="timeout">How long it may take.</param>
+    /// <param name="mayWait">Whether the publisher would rather wait than be told that the queue is full, as long as there is a connection.</param>
+    /// <returns>False when it has to wait.</returns>
+    public bool Post(MqttMessage message, MqttPublisher publisher, TimeSpan timeout, bool mayWait)
     {
         ConnectionWriter? writer;
         lock (_gate)
         {
+            if (mayWait && _isOpen && IsFullFor(new OutgoingMessage(message)))
+            {
+                return false;
+            }
+
             Begin(new OutgoingMessage(message), publisher, timeout);
             writer = _writer is { } attached && attached.TryStart() ? attached : null;
         }
 
         writer?.Run();
+        return true;
     }
 
     /// <summary>Takes up what a store has kept.</summary>
@@ -145,7 +158,7 @@ internal sealed class OutboundExchanges
     }
 
     /// <summary>From now on messages are accepted.</summary>
-    public void Open() => _closed = null;
+    public void Open() => _isAccepting = true;
 
     /// <summary>A connection is made, and the session's fate known. What is owed to the server follows with <see cref="Resume"/>.</summary>
     public void Attach(ConnectionWriter writer, MqttConnectResult limits)
@@ -233,7 +246,7 @@ internal sealed class OutboundExchanges
     /// <param name="keepExchanges">Whether messages of QoS 1 and 2 stay in the session, though nobody waits for them any more.</param>
     public void Close(Func<string, Exception> reason, bool keepExchanges)
     {
-        _closed = reason(string.Empty);
+        _isAccepting = false;
         foreach (OperationList list in (OperationList[])[_released, _resend, _inFlight, _queue, _unacknowledgedQueue])
         {
             for (PublishOperation? operation = list.First; operation is not null;)
@@ -306,6 +319,8 @@ internal sealed class OutboundExchanges
                 break;
             case (MqttPacketType.PubRec, PublishState.AwaitingPubRec):
                 operation.State = PublishState.AwaitingPubComp;
+                operation.ReceivedReasonCode = packet.ReasonCode;
+                operation.ReceivedReasonString = packet.ReasonString;
                 operation.List!.Remove(operation);
                 _released.Add(operation);
                 _store?.Append(new SessionChange(SessionChangeKind.MessageReceivedByServer, operation.Sequence));
@@ -377,7 +392,7 @@ internal sealed class OutboundExchanges
             throw new ArgumentException($"QoS {(int)message.QoS} does not exist: use 0, 1 or 2.", nameof(message));
         }
 
-        if (_closed is not null)
+        if (!_isAccepting)
         {
             throw NotConnected(message.Topic);
         }
@@ -404,12 +419,12 @@ internal sealed class OutboundExchanges
             }
         }
 
-        if (Queued >= _options.PublishQueueLimit || _queue.Bytes + _unacknowledgedQueue.Bytes + message.Payload.Length > _options.PublishQueueByteLimit)
+        if (IsFullFor(message))
         {
             throw new MqttOperationException(
                 MqttOperation.Publish,
                 MqttOperationFailure.QueueFull,
-                $"The message for '{message.Topic}' was not accepted: {Queued:N0} messages ({_queue.Bytes:N0} bytes) wait to be sent already. "
+                $"The message for '{message.Topic}' was not accepted: {Queued:N0} messages ({QueuedBytes:N0} bytes) wait to be sent already. "
                 + "Wait for some of them to be acknowledged, or raise the limit of the publish queue.")
             { Topic = message.Topic };
         }
@@ -428,6 +443,22 @@ internal sealed class OutboundExchanges
         (isUnacknowledged ? _unacknowledgedQueue : _queue).Add(operation);
         Pump();
         return operation;
+    }
+
+    private long QueuedBytes => _queue.Bytes + _unacknowledgedQueue.Bytes;
+
+    /// <summary>Whether a message would have to wait, and there is no place to.</summary>
+    private bool IsFullFor(in OutgoingMessage message)
+    {
+        if (Queued < _options.PublishQueueLimit && QueuedBytes + message.Payload.Length <= _options.PublishQueueByteLimit)
+        {
+            return false;
+        }
+
+        bool leavesAtOnce = _isOpen && _writer!.HasRoom && (message.QoS == MqttQualityOfService.AtMostOnce
+            ? _unacknowledgedQueue.Count == 0
+            : _quota > 0 && _resend.Count == 0 && _queue.Count == 0 && !_identifiers.AreExhausted);
+        return !leavesAtOnce;
     }
 
     private void TrySend(PublishOperation operation, bool isRepetition)
@@ -499,8 +530,10 @@ internal sealed class OutboundExchanges
             message.Topic, 0, message.QoS, properties, message.Payload.Length, limits.ProtocolVersion, out int topicByteCount, out int propertyLength);
         PublishLimits.CheckSize(message, (long)size + message.Payload.Length, limits);
 
+        // A packet that is almost too large has no room for the alias as well, which takes three bytes and may lengthen both lengths.
         string topic = message.Topic;
-        ushort alias = _aliases.Use(topic, out bool isKnown);
+        bool isKnown = false;
+        ushort alias = (long)size + message.Payload.Length + AliasSize <= limits.MaximumPacketSize ? _aliases.Use(topic, out isKnown) : (ushort)0;
         if (alias != 0)
         {
             topic = isKnown ? string.Empty : topic;
@@ -537,6 +570,11 @@ internal sealed class OutboundExchanges
         if (packet.ReasonCode.IsFailure() && packet.Type != MqttPacketType.PubComp)
         {
             End(operation, Rejected(operation.Topic, packet));
+        }
+        else if (packet.ReasonCode == MqttReasonCode.Success && packet.Type == MqttPacketType.PubComp)
+        {
+            // What became of the message, PUBREC has said.
+            End(operation, operation.ReceivedReasonCode, packet.ReasonString ?? operation.ReceivedReasonString);
         }
         else
         {

@@ -13,6 +13,9 @@ internal sealed class PacketIdentifiers
 
     public bool AreExhausted => _used == Count - 1;
 
+    /// <summary>Called when one is free again; set only while somebody waits for that.</summary>
+    public Action? Freed { get; set; }
+
     public object? this[ushort identifier] => identifier < _owners.Length ? _owners[identifier] : null;
 
     /// <summary>Gives out the next free identifier, going round, so that a number comes back as late as the table's size allows.</summary>
@@ -57,5 +60,6 @@ internal sealed class PacketIdentifiers
     {
         _owners[identifier] = null;
         _used--;
+        Freed?.Invoke();
     }
 }

@@ -45,6 +45,11 @@ internal sealed class PublishOperation : IValueTaskSource<MqttPublishResult>
 
     public PublishState State { get; set; }
 
+    /// <summary>What PUBREC has said.</summary>
+    public MqttReasonCode ReceivedReasonCode { get; set; }
+
+    public string? ReceivedReasonString { get; set; }
+
     /// <summary>Whether the outcome is known, or nobody waits for it any more.</summary>
     public bool IsCompleted { get; private set; }
 
@@ -159,6 +164,8 @@ internal sealed class PublishOperation : IValueTaskSource<MqttPublishResult>
         PacketIdentifier = 0;
         Sequence = 0;
         State = PublishState.None;
+        ReceivedReasonCode = MqttReasonCode.Success;
+        ReceivedReasonString = null;
         return true;
     }
 

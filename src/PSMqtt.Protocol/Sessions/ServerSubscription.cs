@@ -33,6 +33,12 @@ internal sealed class ServerSubscription
     /// <summary>Whether the server has the subscription, as far as we know.</summary>
     public bool IsGranted { get; set; }
 
+    /// <summary>Whether the server may have it: it was asked for it, and the answer was not no.</summary>
+    public bool MayBeAtServer { get; set; }
+
+    /// <summary>Whether the server has yet to hear, or to grant, what is wanted.</summary>
+    public bool MustBeSent => !IsGranted || GrantedGeneration < Generation;
+
     public MqttReasonCode GrantedReasonCode { get; set; }
 
     /// <summary>The identifiers it was given, one a generation, for as long as messages with them may come.</summary>
@@ -42,6 +48,28 @@ internal sealed class ServerSubscription
 
     /// <summary>Who waits for the server's answer.</summary>
     public List<(SubscribeRequest Request, int Generation)> Waiting { get; } = [];
+
+    /// <summary>
+    /// The subscription is made again on a new session: what all who share it want together is asked for, and all of them get what is retained, which
+    /// may have changed since.
+    /// </summary>
+    /// <param name="mayBeAtServer">Whether the server may have it nevertheless.</param>
+    public void BeginAnew(bool mayBeAtServer)
+    {
+        IsGranted = false;
+        MayBeAtServer &= mayBeAtServer;
+        GrantedGeneration = 0;
+        SentGeneration = 0;
+        Options = Options with
+        {
+            QoS = Locals.Max(static l => l.Requested.QoS),
+            RetainHandling = Locals.Min(static l => l.Requested.RetainHandling),
+        };
+        for (int i = 0; i < Locals.Count; i++)
+        {
+            Locals[i] = Locals[i] with { Generation = Generation };
+        }
+    }
 }
 
 /// <summary>A local subscription's share in a filter.</summary>

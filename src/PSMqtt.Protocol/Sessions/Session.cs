@@ -16,6 +16,7 @@ internal sealed class Session
     private readonly MessagePropertiesCache _properties = new();
     private readonly List<MqttSubscription> _targets = [];
     private readonly List<MqttSubscription> _full = [];
+    private readonly List<MqttMessage> _dropped = [];
 
     private ConnectionWriter? _writer;
     private InboundAliases _aliases = new(0);
@@ -29,7 +30,7 @@ internal sealed class Session
         _options = options;
         Outbound = new OutboundExchanges(Gate, options, _packetIdentifiers) { WaitBegun = Resume };
         Inbound = new InboundLedger(options.SessionStore);
-        Subscriptions = new SubscriptionTable(_packetIdentifiers, options.SessionStore);
+        Subscriptions = new SubscriptionTable(_packetIdentifiers, options.SessionStore) { WaitBegun = Resume };
     }
 
     /// <summary>The lock.</summary>
@@ -91,7 +92,7 @@ internal sealed class Session
 
             Inbound.Attach(writer, _version, _options.ReceiveMaximum);
             Outbound.Attach(writer, limits);
-            Subscriptions.Attach(writer, limits, hasSubscriptions, isInherited);
+            Subscriptions.Attach(writer, limits, isSessionPresent, hasSubscriptions, isInherited);
             Outbound.Resume();
         }
 
@@ -160,6 +161,7 @@ internal sealed class Session
                 lock (Gate)
                 {
                     Count(Subscriptions.Acknowledged(subAck));
+                    Outbound.Pump();
                 }
 
                 return true;
@@ -168,6 +170,7 @@ internal sealed class Session
                 lock (Gate)
                 {
                     Count(Subscriptions.Acknowledged(unsubAck));
+                    Outbound.Pump();
                 }
 
                 return true;
@@ -243,8 +246,10 @@ internal sealed class Session
                 return null;
             }
 
+            // What is read on meanwhile stays bounded: QoS 0 is dropped at the hard limit, and QoS 1 and 2 by the Receive Maximum. Servers before 5.0
+            // know nothing of that; one that sends more must wait, even if an operation of ours waits with it.
             bool mustRead = Outbound.HasOpenExchanges || Subscriptions.HasOpenExchanges;
-            if (mustRead && !_full.Exists(static s => s.IsOverflowingWithAcknowledged))
+            if (mustRead && !(Inbound.IsBeyondWindow && _full.Exists(static s => s.IsOverflowingWithAcknowledged)))
             {
                 return null;
             }
@@ -265,6 +270,7 @@ internal sealed class Session
         foreach (MqttMessage message in unclaimed.Extract(
             m => subscription.Filters.Any(f => Topics.TopicFilter.Matches(f.Filter, m.Topic))))
         {
+            message.MoveEntry(subscription);
             Deliver(message, subscription);
         }
     }
@@ -321,17 +327,20 @@ internal sealed class Session
 
     private void Deliver(MqttMessage message, MqttSubscription target)
     {
-        bool isQueued = target.Enqueue(message, out MqttMessage? dropped);
-        if (dropped is not null)
+        target.Enqueue(message, _dropped);
+        if (_dropped.Count > 0)
         {
-            MessagesDropped++;
-            Dropped?.Invoke(target, dropped);
-        }
+            foreach (MqttMessage dropped in _dropped)
+            {
+                MessagesDropped++;
+                Dropped?.Invoke(target, dropped);
+                if (dropped.TakeEntry() is { } owed)
+                {
+                    Inbound.Taken(owed, MqttReasonCode.Success);
+                }
+            }
 
-        MqttMessage? lost = isQueued ? dropped : message;
-        if (lost?.TakeEntry() is { } owed)
-        {
-            Inbound.Taken(owed, MqttReasonCode.Success);
+            _dropped.Clear();
         }
 
         if (target.IsFull && target.Options.Overflow == MqttQueueOverflow.Wait && !_full.Contains(target))

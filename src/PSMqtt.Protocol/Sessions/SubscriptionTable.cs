@@ -24,6 +24,9 @@ internal sealed class SubscriptionTable
     private readonly List<(ushort PacketIdentifier, UnsubscribeExchange Exchange)> _unsubscribing = [];
     private readonly List<ServerSubscription> _matches = [];
 
+    /// <summary>UNSUBSCRIBEs that wait for a packet identifier: 65,535 requests are in flight.</summary>
+    private readonly Queue<(ServerSubscription Target, UnsubscribeRequest? Request)> _unsent = new();
+
     private ConnectionWriter? _writer;
     private MqttConnectResult? _limits;
     private int _lastIdentifier;
@@ -40,6 +43,9 @@ internal sealed class SubscriptionTable
 
     /// <summary>Called under the lock with each answer of the server; set only while somebody listens.</summary>
     public Action<bool, string, MqttReasonCode>? Answered { get; set; }
+
+    /// <summary>Called under the lock when a request begins to wait for the server: the reader must not stop reading now.</summary>
+    public Action? WaitBegun { get; set; }
 
     /// <summary>Called under the lock when the server no longer has a filter that is wanted, and refuses it.</summary>
     public Action<MqttSubscription, Exception>? Lost { get; set; }
@@ -84,7 +90,7 @@ internal sealed class SubscriptionTable
                 server.Waiting.Add((request, server.Generation));
                 if (_writer is not null && server.SentGeneration < server.Generation)
                 {
-                    SendSubscribe(server);
+                    TrySendSubscribe(server);
                 }
             }
         }
@@ -114,12 +120,12 @@ internal sealed class SubscriptionTable
             // A later subscribe to the same filter starts afresh: what still comes for this one must not reach it.
             _byFilter.Remove(wanted.Filter);
             _trie.Remove(wanted.Filter, server);
-            if (server.IsGranted || server.SentGeneration > 0)
+            if (server.MayBeAtServer)
             {
                 if (_writer is not null)
                 {
                     request.Expect();
-                    SendUnsubscribe(server, request);
+                    TrySendUnsubscribe(server, request);
                 }
                 else
                 {
@@ -139,37 +145,42 @@ internal sealed class SubscriptionTable
     /// <summary>A connection is made: makes the server's subscriptions what is wanted here. Comes before anything else is sent.</summary>
     /// <param name="writer">Where packets go.</param>
     /// <param name="limits">What the server supports.</param>
-    /// <param name="sessionPresent">Whether the server still has what it had.</param>
+    /// <param name="isSessionPresent">Whether the server has kept the session; on MQTT 3.1, whether it may have.</param>
+    /// <param name="hasSubscriptions">Whether it is certain that the server still has the subscriptions it had.</param>
     /// <param name="isInherited">Whether it may have subscriptions that another client object made.</param>
-    public void Attach(ConnectionWriter writer, MqttConnectResult limits, bool sessionPresent, bool isInherited)
+    public void Attach(ConnectionWriter writer, MqttConnectResult limits, bool isSessionPresent, bool hasSubscriptions, bool isInherited)
     {
         _writer = writer;
         _limits = limits;
-        _isInherited = isInherited && sessionPresent;
-        if (!sessionPresent)
+        _isInherited = isInherited;
+        if (!isSessionPresent)
         {
             _unwanted.Clear();
-            foreach (ServerSubscription server in _byFilter.Values)
-            {
-                server.IsGranted = false;
-                server.GrantedGeneration = 0;
-            }
         }
 
         foreach (ServerSubscription server in _unwanted.Values)
         {
-            SendUnsubscribe(server, null);
+            TrySendUnsubscribe(server, null);
         }
 
         _unwanted.Clear();
         foreach (ServerSubscription server in _byFilter.Values.ToArray())
         {
-            if (!server.IsGranted || server.GrantedGeneration < server.Generation)
+            if (!hasSubscriptions)
+            {
+                server.BeginAnew(isSessionPresent);
+                if (!isSessionPresent)
+                {
+                    ForgetIdentifiers(server);
+                }
+            }
+
+            if (server.MustBeSent)
             {
                 try
                 {
                     SubscriptionLimits.Check(server.Options, limits);
-                    SendSubscribe(server);
+                    TrySendSubscribe(server);
                 }
                 catch (MqttOperationException e)
                 {
@@ -200,6 +211,13 @@ internal sealed class SubscriptionTable
             exchange.Requests.ForEach(r => r.Answered());
         }
 
+        while (_unsent.TryDequeue(out (ServerSubscription Target, UnsubscribeRequest? Request) unsent))
+        {
+            _unwanted[unsent.Target.Filter.ToString()] = unsent.Target;
+            unsent.Request?.Answered();
+        }
+
+        _packetIdentifiers.Freed = null;
         _subscribing.Clear();
         _unsubscribing.Clear();
         foreach (ServerSubscription server in _byFilter.Values)
@@ -209,12 +227,11 @@ internal sealed class SubscriptionTable
     }
 
     /// <summary>Everything ends: all who wait are told why.</summary>
-    public IReadOnlyList<MqttSubscription> Clear(Exception reason)
+    public void Clear(Exception reason)
     {
-        var ended = new HashSet<MqttSubscription>();
+        _packetIdentifiers.Freed = null;
         foreach (ServerSubscription server in _byFilter.Values)
         {
-            ended.UnionWith(server.Locals.Select(l => l.Subscription));
             server.Waiting.ForEach(w => w.Request.Fail(reason));
         }
 
@@ -229,6 +246,11 @@ internal sealed class SubscriptionTable
             _packetIdentifiers.Release(packetIdentifier);
         }
 
+        while (_unsent.TryDequeue(out (ServerSubscription Target, UnsubscribeRequest? Request) unsent))
+        {
+            unsent.Request?.Answered();
+        }
+
         foreach (ServerSubscription server in _byFilter.Values)
         {
             _trie.Remove(server.Filter.ToString(), server);
@@ -239,7 +261,6 @@ internal sealed class SubscriptionTable
         _byFilter.Clear();
         _byIdentifier.Clear();
         _unwanted.Clear();
-        return [.. ended];
     }
 
     /// <summary>Handles SUBACK.</summary>
@@ -260,8 +281,8 @@ internal sealed class SubscriptionTable
                 $"The server sent SUBACK with {packet.ReasonCodes.Count} reason codes for a SUBSCRIBE with one filter.");
         }
 
-        _packetIdentifiers.Release(packet.PacketIdentifier);
         _subscribing.RemoveAll(s => s.PacketIdentifier == packet.PacketIdentifier);
+        _packetIdentifiers.Release(packet.PacketIdentifier);
         ServerSubscription server = exchange.Target;
         MqttReasonCode code = packet.ReasonCodes[0];
         string filter = server.Filter.ToString();
@@ -317,8 +338,8 @@ internal sealed class SubscriptionTable
                 $"The server sent UNSUBACK with {packet.ReasonCodes.Count} reason codes for an UNSUBSCRIBE with one filter.");
         }
 
-        _packetIdentifiers.Release(packet.PacketIdentifier);
         _unsubscribing.RemoveAll(s => s.PacketIdentifier == packet.PacketIdentifier);
+        _packetIdentifiers.Release(packet.PacketIdentifier);
         ServerSubscription server = exchange.Target;
         string filter = server.Filter.ToString();
         MqttReasonCode code = packet.ReasonCodes.Count > 0 ? packet.ReasonCodes[0] : MqttReasonCode.Success;
@@ -513,6 +534,59 @@ internal sealed class SubscriptionTable
         }
     }
 
+    /// <summary>Sends what had to wait for a packet identifier: before any PUBLISH gets one, and an UNSUBSCRIBE before the SUBSCRIBE that follows it.</summary>
+    private void SendWaiting()
+    {
+        _packetIdentifiers.Freed = null;
+        if (_writer is null)
+        {
+            return;
+        }
+
+        while (!_packetIdentifiers.AreExhausted && _unsent.TryDequeue(out (ServerSubscription Target, UnsubscribeRequest? Request) unsent))
+        {
+            SendUnsubscribe(unsent.Target, unsent.Request);
+        }
+
+        foreach (ServerSubscription server in _byFilter.Values)
+        {
+            if (!_packetIdentifiers.AreExhausted && server.MustBeSent && server.SentGeneration < server.Generation)
+            {
+                SendSubscribe(server);
+            }
+        }
+
+        if (_unsent.Count > 0 || _byFilter.Values.Any(static s => s.MustBeSent && s.SentGeneration < s.Generation))
+        {
+            _packetIdentifiers.Freed = SendWaiting;
+        }
+    }
+
+    private void TrySendSubscribe(ServerSubscription server)
+    {
+        if (_packetIdentifiers.AreExhausted)
+        {
+            _packetIdentifiers.Freed = SendWaiting;
+        }
+        else
+        {
+            SendSubscribe(server);
+        }
+    }
+
+    private void TrySendUnsubscribe(ServerSubscription server, UnsubscribeRequest? request)
+    {
+        if (_packetIdentifiers.AreExhausted)
+        {
+            _unsent.Enqueue((server, request));
+            _packetIdentifiers.Freed = SendWaiting;
+        }
+        else
+        {
+            SendUnsubscribe(server, request);
+        }
+    }
+
     private void SendSubscribe(ServerSubscription server)
     {
         int? identifier = null;
@@ -533,6 +607,8 @@ internal sealed class SubscriptionTable
         ushort packetIdentifier = _packetIdentifiers.Take(exchange);
         _subscribing.Add((packetIdentifier, exchange));
         server.SentGeneration = server.Generation;
+        server.MayBeAtServer = true;
+        WaitBegun?.Invoke();
         new SubscribePacket
         {
             PacketIdentifier = packetIdentifier,
@@ -547,12 +623,20 @@ internal sealed class SubscriptionTable
         var exchange = new UnsubscribeExchange(server, request is null ? [] : [request]);
         ushort packetIdentifier = _packetIdentifiers.Take(exchange);
         _unsubscribing.Add((packetIdentifier, exchange));
+        WaitBegun?.Invoke();
         new UnsubscribePacket { PacketIdentifier = packetIdentifier, Filters = [server.Filter.ToString()] }
             .Write(_writer!.Output, _limits!.ProtocolVersion);
     }
 
     private void RefuseGeneration(ServerSubscription server, int generation, MqttOperationException error)
     {
+        if (!server.IsGranted && server.SentGeneration == generation)
+        {
+            // The server does not have it: nothing to unsubscribe, and a later newcomer asks again.
+            server.MayBeAtServer = false;
+            server.SentGeneration = 0;
+        }
+
         // Those who share a filter that the server granted before keep it: only who asked for more is refused.
         var refused = server.Waiting.Where(w => w.Generation >= generation).ToList();
         server.Waiting.RemoveAll(w => w.Generation >= generation);

@@ -38,14 +38,15 @@ internal sealed class ScriptedPeer : IDisposable
     /// <summary>Whether PINGREQ is answered and left out of what the script waits for. Default: false.</summary>
     public bool AnswersPings { get; set; }
 
-    /// <summary>Every packet that was received or sent, in order, one line each.</summary>
+    /// <summary>The packets that were received or sent, in order, one line each: the last hundred.</summary>
     public string Log
     {
         get
         {
             lock (_log)
             {
-                return _log.Count == 0 ? " nothing" : string.Concat(_log.Select(line => $"{Environment.NewLine}  {line}"));
+                IEnumerable<string> lines = _log.Count > 100 ? _log.TakeLast(100).Prepend($"({_log.Count - 100} more before)") : _log;
+                return _log.Count == 0 ? " nothing" : string.Concat(lines.Select(line => $"{Environment.NewLine}  {line}"));
             }
         }
     }
