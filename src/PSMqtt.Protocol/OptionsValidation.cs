@@ -1,4 +1,5 @@
 using PSMqtt.Protocol.Topics;
+using PSMqtt.Protocol.Transports;
 
 namespace PSMqtt.Protocol;
 
@@ -10,6 +11,11 @@ internal static class OptionsValidation
         if (options.Servers is not { Count: > 0 })
         {
             throw new ArgumentException("There is no server to connect to: name at least one.", nameof(options));
+        }
+
+        if (TransportOptions.FindProblem(options) is { } problem)
+        {
+            throw new ArgumentException(problem, nameof(options));
         }
 
         InRange(options.ReceiveMaximum, 1, 65_535, nameof(options.ReceiveMaximum));

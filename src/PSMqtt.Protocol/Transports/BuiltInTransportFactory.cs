@@ -14,14 +14,14 @@ internal sealed class BuiltInTransportFactory(TcpConnector tcp, Func<string, str
     {
         ArgumentNullException.ThrowIfNull(endpoint);
         ArgumentNullException.ThrowIfNull(options);
+        if (TransportOptions.FindProblem(options) is { } problem)
+        {
+            throw new ArgumentException(problem, nameof(options));
+        }
+
         if (endpoint.IsServiceRecord)
         {
             return await ConnectToFirstAsync(endpoint, options, cancellationToken).ConfigureAwait(false);
-        }
-
-        if (endpoint.IsWebSocket && WebSocketUpgrade.FindProblem(options.WebSocketHeaders) is { } problem)
-        {
-            throw new ArgumentException(problem, nameof(options));
         }
 
         Carrier carrier = await OpenAsync(endpoint, [endpoint.Host], options, cancellationToken).ConfigureAwait(false);

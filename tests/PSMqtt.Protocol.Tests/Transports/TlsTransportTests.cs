@@ -311,6 +311,24 @@ public class TlsTransportTests
         Assert.Equal(MqttConnectFailure.ClientCertificateRequired, exception.Failure);
     }
 
+    [Fact(DisplayName = "TLS options that cannot work are refused before anything is sent")]
+    public void BadOptions()
+    {
+        (MqttTlsOptions Options, string Expected)[] cases =
+        [
+            (new() { ClientCertificate = Public(Client)[0] }, "'CN=Test Client' has no private key"),
+            (new() { CertificateAuthorities = [] }, "hold no certificate"),
+            (new() { TargetHost = "" }, "TargetHost"),
+            (new() { ApplicationProtocols = ["mqtt", ""] }, "1 to 255 bytes"),
+            (new() { ApplicationProtocols = [new string('x', 256)] }, "1 to 255 bytes"),
+        ];
+        foreach ((MqttTlsOptions options, string expected) in cases)
+        {
+            var exception = Assert.Throws<ArgumentException>(() => new MqttClient(new MqttClientOptions { Tls = options }));
+            Assert.Contains(expected, exception.Message, StringComparison.Ordinal);
+        }
+    }
+
     private static async Task<MqttConnectException> RefusalAsync(int port, MqttTlsOptions tls)
     {
         try
