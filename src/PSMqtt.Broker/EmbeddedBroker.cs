@@ -2,9 +2,9 @@ using System.Globalization;
 using System.Net;
 using System.Security.Cryptography;
 using System.Text;
+using MQTTnet.Formatter;
 using MQTTnet.Protocol;
 using MQTTnet.Server;
-using PSMqtt.Protocol;
 
 namespace PSMqtt.Broker;
 
@@ -74,9 +74,9 @@ internal sealed class EmbeddedBroker : IEmbeddedBroker
         Convert.ToString(client.RemoteEndPoint, CultureInfo.InvariantCulture) ?? string.Empty,
         client.ProtocolVersion switch
         {
-            MQTTnet.Formatter.MqttProtocolVersion.V500 => MqttProtocolVersion.V500,
-            MQTTnet.Formatter.MqttProtocolVersion.V311 => MqttProtocolVersion.V311,
-            _ => MqttProtocolVersion.V310,
+            MqttProtocolVersion.V500 => "5.0",
+            MqttProtocolVersion.V311 => "3.1.1",
+            _ => "3.1",
         },
         new DateTimeOffset(client.ConnectedTimestamp, TimeSpan.Zero).ToLocalTime(),
         client.SentApplicationMessagesCount,

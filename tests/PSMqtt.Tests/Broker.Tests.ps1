@@ -67,7 +67,7 @@ Describe 'Start-MqttBroker' {
             Read-Packet $client | Should -Be $accepted
             $broker.ClientCount | Should -Be 1
             $broker.Clients[0].ClientId | Should -Be 'a-client'
-            "$($broker.Clients[0].ProtocolVersion)" | Should -Be 'V311'
+            $broker.Clients[0].ProtocolVersion | Should -Be '3.1.1'
         }
         finally {
             $client.Dispose()
