@@ -26,11 +26,18 @@ internal static class Program
             case ["run", var script, .. var arguments]:
                 return ScriptRun.Run(script, arguments);
             case ["test", .. var rest] when TestOptions.TryParse(rest, out TestOptions? options, out string? error):
-                return Complain(error) ?? new TestRun(options!, Console.Out).Run();
+                return Complain(error) ?? End(new TestRun(options!, Console.Out).Run());
             default:
                 Console.Error.WriteLine(Usage);
                 return 2;
         }
+    }
+
+    /// <summary>Whatever a test has left running does not hold up the end.</summary>
+    private static int End(int exitCode)
+    {
+        Environment.Exit(exitCode);
+        return exitCode;
     }
 
     private static int? Complain(string? error)

@@ -24,7 +24,7 @@ internal sealed class TestRun(TestOptions options, TextWriter output)
             _skipped += session.Skipped;
             if (!ended)
             {
-                // A pipeline that cannot be stopped holds its thread for ever. What follows would not be a test of anything.
+                // A pipeline that cannot be stopped holds its thread for ever. What follows would not be a test of anything, and what ends runspaces may never come back.
                 output.WriteLine("  The file could not be stopped. The files after it were not run.");
                 break;
             }
@@ -46,17 +46,19 @@ internal sealed class TestRun(TestOptions options, TextWriter output)
             return true;
         }
 
-        using var powershell = PowerShell.Create();
+        // Not disposed of here: that would wait for a pipeline that does not stop.
+        var powershell = PowerShell.Create();
         var thread = new Thread(() => Guarded(session, powershell)) { IsBackground = true, Name = Path.GetFileName(session.File) };
         thread.Start();
         if (thread.Join(options.Limit))
         {
+            powershell.Dispose();
             return true;
         }
 
         string what = session.Running is { } test ? $"'{test.FullName}' (line {test.Line})" : "its setup or teardown";
         session.FailFile($"The file took longer than {options.Limit.TotalSeconds} seconds. It was in {what} and was stopped.");
-        powershell.BeginStop(null, null);
+        _ = Task.Run(() => powershell.BeginStop(null, null)); // It calls StopProcessing of the cmdlet at work, which may hang as well.
         return thread.Join(TimeSpan.FromSeconds(30));
     }
 

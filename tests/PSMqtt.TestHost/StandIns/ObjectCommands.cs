@@ -184,6 +184,10 @@ public sealed class SortObjectCommand : Cmdlet
     [Parameter(Position = 0)]
     public string? Property { get; set; }
 
+    /// <summary>One of those that are equal.</summary>
+    [Parameter]
+    public SwitchParameter Unique { get; set; }
+
     /// <summary>The greatest first.</summary>
     [Parameter]
     public SwitchParameter Descending { get; set; }
@@ -201,7 +205,8 @@ public sealed class SortObjectCommand : Cmdlet
     protected override void EndProcessing()
     {
         var order = Comparer<object?>.Create((a, b) => LanguagePrimitives.Compare(a, b, ignoreCase: true, CultureInfo.InvariantCulture));
-        WriteObject(Descending ? _items.OrderByDescending(Key, order) : _items.OrderBy(Key, order), enumerateCollection: true);
+        List<PSObject> sorted = [.. Descending ? _items.OrderByDescending(Key, order) : _items.OrderBy(Key, order)];
+        WriteObject(sorted.Where((item, index) => !Unique || index == 0 || order.Compare(Key(item), Key(sorted[index - 1])) != 0), enumerateCollection: true);
     }
 
     private object? Key(PSObject item) => Property is null ? item.BaseObject : item.Properties[Property]?.Value;
