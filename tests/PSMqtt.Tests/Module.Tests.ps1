@@ -58,3 +58,52 @@ Describe 'the module' {
         }
     }
 }
+
+Describe 'the end of a process' {
+    BeforeAll {
+        . "$PSScriptRoot/TestSetup.ps1"
+        $broker = Start-MqttBroker
+        $null = Connect-Mqtt $broker.Uri
+        $news = Register-MqttSubscription child/#
+        $folder = [IO.Directory]::CreateTempSubdirectory('psmqtt').FullName
+    }
+
+    AfterAll {
+        Get-MqttConnection | Disconnect-Mqtt
+        $broker | Stop-MqttBroker
+        [IO.Directory]::Delete($folder, $true)
+    }
+
+    It 'delivers what was sent last, and no will: <how>' -ForEach @(
+        @{ how = 'a script that simply ends'; last = '' }
+        @{ how = 'exit'; last = 'exit 3' }
+        @{ how = 'an error'; last = 'throw "over"' }
+    ) {
+        $script = "
+            Import-Module '$modulePath'
+            `$null = Connect-Mqtt $($broker.Uri) -ClientId child -Will (New-MqttMessage child/will gone -QoS 1)
+            1..100 | Send-MqttMessage child/says -QoS 1 -NoWait
+            $last"
+        [IO.File]::WriteAllText("$folder/child.ps1", $script)
+        # The host that runs this test runs the script too: pwsh, or the test host.
+        $arguments = if ([Environment]::GetCommandLineArgs()[0] -like '*PSMqtt.TestHost.dll') {
+            @([Environment]::GetCommandLineArgs()[0], 'run', "$folder/child.ps1")
+        }
+        else { @('-NoProfile', '-NonInteractive', '-File', "$folder/child.ps1") }
+        $start = [Diagnostics.ProcessStartInfo]::new([Environment]::ProcessPath)
+        foreach ($argument in $arguments) { $start.ArgumentList.Add($argument) }
+        $start.RedirectStandardError = $true
+        $start.RedirectStandardOutput = $true
+        $process = [Diagnostics.Process]::Start($start)
+        try {
+            if (-not $process.WaitForExit(60000)) { $process.Kill($true); throw 'The script has not ended.' }
+        }
+        finally { $process.Dispose() }
+
+        # What comes from here comes after whatever the broker had for the other client.
+        Send-MqttMessage child/end now -QoS 1
+        $messages = Receive-MqttMessage -Subscription $news -Until { $_.Topic -eq 'child/end' } -TimeoutSeconds 30
+        @($messages.Where({ $_.Topic -eq 'child/says' })).Count | Should -Be 100
+        $messages.Topic | Should -Not -Contain 'child/will'
+    }
+}

@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using System.Net;
 using System.Security;
 using PSMqtt.Connections;
 using PSMqtt.Errors;
@@ -66,6 +67,26 @@ public sealed class ConnectMqttCommand : MqttCommand
     /// <summary>Connects with TLS, also where the URI does not ask for it.</summary>
     [Parameter]
     public SwitchParameter Tls { get; set; }
+
+    /// <summary>The authorities to trust instead of the machine's: files (PEM, DER, PKCS#7, PFX) or certificates.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public object[]? CACertificate { get; set; }
+
+    /// <summary>Our own certificate with its key: a file (PEM or PFX), a certificate, on Windows a Cert: path or a thumbprint.</summary>
+    [Parameter]
+    [ValidateNotNull]
+    public object? Certificate { get; set; }
+
+    /// <summary>The PEM file of the certificate's key, where it is not in the same file.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? CertificateKey { get; set; }
+
+    /// <summary>The password of the certificate's file, or of its key's.</summary>
+    [Parameter]
+    [ValidateNotNull]
+    public SecureString? CertificatePassword { get; set; }
 
     /// <summary>Application protocols to offer in the TLS handshake (ALPN).</summary>
     [Parameter]
@@ -234,13 +255,39 @@ public sealed class ConnectMqttCommand : MqttCommand
             WillDelay = WillDelay,
             ConnectTimeout = TimeSpan.FromSeconds(TimeoutSeconds),
             Reconnect = options.Reconnect with { Enabled = options.Reconnect.Enabled && !NoReconnect },
-            Tls = options.Tls with
+            Tls = GetTls(options.Tls),
+        };
+    }
+
+    private MqttTlsOptions GetTls(MqttTlsOptions options)
+    {
+        Certificates certificates = new(this);
+        try
+        {
+            MqttClientCertificate? own = Certificate is null
+                ? null
+                : certificates.GetClientCertificate(
+                    Certificate, CertificateKey, CertificatePassword is null ? null : new NetworkCredential(string.Empty, CertificatePassword).Password);
+            return options with
             {
+                CertificateAuthorities = CACertificate is null ? null : certificates.GetAuthorities(CACertificate),
+                ClientCertificate = own?.Certificate,
+                ClientCertificateChain = own?.Chain,
                 ApplicationProtocols = ApplicationProtocol ?? [],
                 SkipCertificateCheck = SkipCertificateCheck,
                 SkipHostNameCheck = SkipHostNameCheck,
-            },
-        };
+            };
+        }
+        catch (SessionStateException exception)
+        {
+            Fail(MqttErrors.FileNotFound.ToRecord(exception, Certificate ?? CACertificate));
+            return null;
+        }
+        catch (MqttCertificateException exception)
+        {
+            Fail(exception, exception.Path);
+            return null;
+        }
     }
 
     // Found here, before anything is sent: what a broker would refuse with a code that says less.
@@ -266,6 +313,11 @@ public sealed class ConnectMqttCommand : MqttCommand
         if (new object?[] { Credential, Password, CredentialScript }.Count(static given => given is not null) > 1)
         {
             Fail(MqttErrors.InvalidOption.ToRecord("Give only one of -Credential, -Password and -CredentialScript.", null));
+        }
+
+        if (Certificate is null && (CertificateKey is not null || CertificatePassword is not null))
+        {
+            Fail(MqttErrors.InvalidOption.ToRecord("-CertificateKey and -CertificatePassword need -Certificate.", null));
         }
     }
 

@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using PSMqtt.Protocol;
+using PSMqtt.Protocol.Transports;
 
 namespace PSMqtt.Errors;
 
@@ -27,10 +28,19 @@ internal static class EngineErrors
         MqttConnectException connect => KindOf(connect.Failure),
         MqttOperationException operation => KindOf(operation.Operation, operation.Failure),
         MqttProtocolException => MqttErrors.ProtocolError,
+        MqttCertificateException certificate => KindOf(certificate.Problem),
         TimeoutException => timeout,
         ArgumentException => argument,
         ObjectDisposedException => MqttErrors.NotConnected,
         _ => MqttErrors.Unexpected,
+    };
+
+    private static MqttErrorKind KindOf(MqttCertificateProblem problem) => problem switch
+    {
+        MqttCertificateProblem.FileNotFound => MqttErrors.FileNotFound,
+        MqttCertificateProblem.KeyMissing or MqttCertificateProblem.NotAKey or MqttCertificateProblem.KeyMismatch => MqttErrors.CertificateKeyUnusable,
+        MqttCertificateProblem.PasswordMissing or MqttCertificateProblem.WrongPassword => MqttErrors.CertificatePasswordWrong,
+        _ => MqttErrors.CertificateUnreadable,
     };
 
     internal static MqttErrorKind KindOf(MqttConnectFailure failure) => failure switch

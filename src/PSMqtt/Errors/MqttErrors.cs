@@ -199,6 +199,12 @@ internal static class MqttErrors
     public static readonly MqttErrorKind CertificateUnreadable = new(
         "MqttCertificateUnreadable", ErrorCategory.ReadError, "Give a PEM or PFX file that can be read, with -CertificatePassword where it has one.");
 
+    public static readonly MqttErrorKind CertificateKeyUnusable = new(
+        "MqttCertificateKeyUnusable", ErrorCategory.InvalidData, "Give the PEM file of the certificate's own key with -CertificateKey, or a PFX file that has both.");
+
+    public static readonly MqttErrorKind CertificatePasswordWrong = new(
+        "MqttCertificatePasswordWrong", ErrorCategory.AuthenticationError, "Give the file's password with -CertificatePassword.");
+
     public static readonly MqttErrorKind RequiresMqtt5 = new(
         "MqttRequiresMqtt5", ErrorCategory.InvalidOperation, "Leave the parameter out, or connect to a broker that speaks MQTT 5.0.");
 
