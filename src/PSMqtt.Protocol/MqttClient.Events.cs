@@ -36,7 +36,7 @@ public sealed partial class MqttClient
                 _session.Outbound.Ended = (result, error) =>
                 {
                     var args = new MqttPublishedEventArgs(result, error);
-                    _events.Post(() => _published?.Invoke(this, args));
+                    _events.Post(() => Invoke(_published, args));
                 };
             }
         }
@@ -73,7 +73,7 @@ public sealed partial class MqttClient
             _session.Subscriptions.Answered = _subscribed is null && _unsubscribed is null ? null : (isSubscribe, filter, code) =>
             {
                 var args = new MqttSubscriptionAnsweredEventArgs(filter, code);
-                _events.Post(() => (isSubscribe ? _subscribed : _unsubscribed)?.Invoke(this, args));
+                _events.Post(() => Invoke(isSubscribe ? _subscribed : _unsubscribed, args));
             };
         }
     }
@@ -87,9 +87,26 @@ public sealed partial class MqttClient
             ConnectionStep.ConnectFailed => ConnectFailed,
             _ => Disconnected,
         };
-        handler?.Invoke(this, args);
-        StateChanged?.Invoke(this, args);
+        Invoke(handler, args);
+        Invoke(StateChanged, args);
     });
+
+    /// <summary>Calls every handler: one that throws does not keep the others from being called.</summary>
+    private void Invoke<T>(EventHandler<T>? handlers, T args)
+        where T : EventArgs
+    {
+        foreach (EventHandler<T> handler in handlers?.GetInvocationList() ?? [])
+        {
+            try
+            {
+                handler(this, args);
+            }
+            catch (Exception e) when (e is not OutOfMemoryException)
+            {
+                // A handler's failure is its own: there is nobody to tell.
+            }
+        }
+    }
 
     private void RaiseDropped(MqttSubscription subscription, MqttMessage message)
     {
@@ -98,7 +115,7 @@ public sealed partial class MqttClient
             _events.Post(() =>
             {
                 subscription.EndDropReport();
-                MessageDropped?.Invoke(this, new MqttMessageDroppedEventArgs(subscription, message));
+                Invoke(MessageDropped, new MqttMessageDroppedEventArgs(subscription, message));
             });
         }
     }

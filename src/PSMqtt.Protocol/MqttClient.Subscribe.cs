@@ -45,6 +45,7 @@ public sealed partial class MqttClient
         }
 
         _session.Flush();
+        _session.RoomMade();
         try
         {
             await WaitAsync(request.Task, timeout, $"answer the subscription to '{subscription.Name}'", cancellationToken).ConfigureAwait(false);
@@ -136,10 +137,8 @@ public sealed partial class MqttClient
 
     private void LoseSubscription(MqttSubscription subscription, Exception reason)
     {
-        _events.Post(() =>
-        {
-            _ = End(subscription, reason);
-        });
+        // The caller holds the lock; and no handler of the user's may keep this from happening.
+        _ = Task.Run(() => End(subscription, reason));
     }
 
     private async Task WaitAsync(Task task, TimeSpan? timeout, string what, CancellationToken cancellationToken)

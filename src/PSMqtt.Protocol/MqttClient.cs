@@ -17,7 +17,8 @@ public sealed partial class MqttClient : IAsyncDisposable
     private readonly Supervisor _supervisor;
     private readonly EventPump _events = new();
     private readonly List<MqttSubscription> _subscriptions = [];
-    private bool _isDisposed;
+    private volatile bool _isDisposed;
+    private Task? _disposal;
 
     /// <summary>Creates a client. Nothing is sent yet.</summary>
     /// <param name="options">The options.</param>
@@ -180,15 +181,21 @@ public sealed partial class MqttClient : IAsyncDisposable
 
     /// <summary>Disconnects, as <see cref="DisconnectAsync"/> does, without waiting for what is in flight, and ends every waiting operation.</summary>
     /// <returns>A task that ends when the connection is closed.</returns>
-    public async ValueTask DisposeAsync()
+    public ValueTask DisposeAsync()
     {
-        if (_isDisposed)
+        lock (_session.Gate)
         {
-            return;
+            // From here on nothing new is begun, so that what ends now is all there is.
+            _isDisposed = true;
+            _supervisor.Retire();
+            return new ValueTask(_disposal ??= EndAsync());
         }
+    }
 
+    private async Task EndAsync()
+    {
+        await Task.Yield();
         await DisconnectAsync(new MqttDisconnectOptions { DrainTimeout = TimeSpan.Zero }).ConfigureAwait(false);
-        _isDisposed = true;
         lock (_session.Gate)
         {
             Unclaimed.End(null, discard: false);

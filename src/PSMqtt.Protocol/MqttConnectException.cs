@@ -46,6 +46,9 @@ public enum MqttConnectFailure
     /// <summary>The peer answered with something that is not MQTT.</summary>
     NotMqtt,
 
+    /// <summary>The peer answered in MQTT, but broke its rules: see the inner exception.</summary>
+    ProtocolError,
+
     /// <summary>The peer closed the connection before its CONNACK.</summary>
     ClosedByPeer,
 

@@ -22,7 +22,7 @@ internal static class ConnectRequest
         CancellationToken cancellationToken)
     {
         MqttCredential? credential = options.CredentialProvider is { } provider
-            ? await provider(cancellationToken).ConfigureAwait(false)
+            ? await AskAsync(provider, cancellationToken).ConfigureAwait(false)
             : options.Credential ?? server.Credential;
         if (version != MqttProtocolVersion.V500)
         {
@@ -41,7 +41,7 @@ internal static class ConnectRequest
         }
 
         ReadOnlyMemory<byte>? authenticationData = options.Authentication is { } authentication
-            ? await authentication.BeginAsync(cancellationToken).ConfigureAwait(false)
+            ? await AskAsync(authentication.BeginAsync, cancellationToken).ConfigureAwait(false)
             : null;
         return new ConnectPacket
         {
@@ -64,6 +64,12 @@ internal static class ConnectRequest
             AuthenticationData = authenticationData?.ToArray(),
         };
     }
+
+    /// <summary>
+    /// Asks the user's code for something: whatever it does, calling the client included, it can hold up neither us nor the end of the attempt.
+    /// </summary>
+    public static Task<T> AskAsync<T>(Func<CancellationToken, ValueTask<T>> ask, CancellationToken cancellationToken) =>
+        Task.Run(() => ask(cancellationToken).AsTask(), cancellationToken).WaitAsync(cancellationToken);
 
     /// <summary>A session expiry as it is on the wire: 0xFFFFFFFF means never.</summary>
     public static uint Expiry(TimeSpan value) =>

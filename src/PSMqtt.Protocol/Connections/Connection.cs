@@ -20,6 +20,7 @@ internal sealed class Connection
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private KeepAlive? _keepAlive;
     private ChannelWriter<AuthPacket>? _authentication;
+    private bool _isAuthenticationAbandoned;
     private ConnectionEnd? _end;
 
     public Connection(
@@ -48,6 +49,9 @@ internal sealed class Connection
 
     public long BytesReceived { get; private set; }
 
+    /// <summary>How it ended; <see langword="null"/> as long as it has not.</summary>
+    public ConnectionEnd? End => _end;
+
     /// <summary>Reads until the connection ends, for whatever reason, and closes it.</summary>
     public async Task<ConnectionEnd> RunAsync()
     {
@@ -67,12 +71,13 @@ internal sealed class Connection
             if (Limits.ProtocolVersion == MqttProtocolVersion.V500)
             {
                 // Before 5.0 a DISCONNECT cannot say why, and would make the server discard the will: there the connection just ends.
-                await SayDisconnectAsync(new DisconnectPacket { ReasonCode = e.ReasonCode }).ConfigureAwait(false);
+                await SayLastAsync(new DisconnectPacket { ReasonCode = e.ReasonCode }).ConfigureAwait(false);
                 await DiscardInputAsync().ConfigureAwait(false);
             }
         }
-        catch (Exception e) when (e is IOException or ObjectDisposedException or MqttConnectException)
+        catch (Exception e)
         {
+            // Whatever it is, the connection is over, and the supervisor must hear of it.
             SetEnd(Lost($"The connection was lost: {e.Message}", e));
         }
         finally
@@ -92,16 +97,14 @@ internal sealed class Connection
     /// <param name="packet">The DISCONNECT; <see langword="null"/>: none, so that the server publishes the will.</param>
     public async Task CloseAsync(DisconnectPacket? packet)
     {
-        SetEnd(new ConnectionEnd { ReasonCode = packet?.ReasonCode, Explanation = "Disconnected." });
-        if (packet is not null)
-        {
-            await SayDisconnectAsync(packet).ConfigureAwait(false);
-        }
-        else
-        {
-            await WithinCloseTimeAsync(Writer.WaitUntilIdleAsync()).ConfigureAwait(false);
-            _transport.Abort();
-        }
+        await CloseAsync(new ConnectionEnd { ReasonCode = packet?.ReasonCode, Explanation = "Disconnected." }, packet).ConfigureAwait(false);
+    }
+
+    /// <summary>Ends the connection from our side, for a reason of its own.</summary>
+    public async Task CloseAsync(ConnectionEnd end, DisconnectPacket? packet)
+    {
+        SetEnd(end);
+        await SayLastAsync(packet).ConfigureAwait(false);
 
         // The peer ends its side too; an end of ours that overtook its last bytes would be a reset that kills the DISCONNECT.
         await WithinCloseTimeAsync(_ended.Task).ConfigureAwait(false);
@@ -121,6 +124,9 @@ internal sealed class Connection
 
     public void EndAuthentication() => _authentication = null;
 
+    /// <summary>Nobody waits for the re-authentication any more, which the server cannot know: what it still says to it is ignored.</summary>
+    public void AbandonAuthentication() => _isAuthenticationAbandoned = true;
+
     private async Task ReadAsync()
     {
         while (true)
@@ -132,7 +138,7 @@ internal sealed class Connection
             }
 
             _session.Flush();
-            if (_end is null && _session.GetPause() is { } pause)
+            if (_end is null && _authentication is null && _session.GetPause() is { } pause)
             {
                 // A connection that ends is read to its end, however full the queues are: nobody may come to empty them.
                 _keepAlive!.Pause();
@@ -187,23 +193,38 @@ internal sealed class Connection
         switch (frame.Type)
         {
             case MqttPacketType.PingResp:
-                _keepAlive!.Answered();
+                if (!_keepAlive!.Answered())
+                {
+                    _session.CountStray();
+                }
+
                 break;
             case MqttPacketType.Disconnect when version == MqttProtocolVersion.V500:
                 SetServerDisconnect(DisconnectPacket.Read(frame, version));
                 break;
             case MqttPacketType.Auth when version == MqttProtocolVersion.V500:
-                var auth = AuthPacket.Read(frame, version);
-                if (_authentication is null || !_authentication.TryWrite(auth))
-                {
-                    throw Unexpected(frame.Type, "MQTT-4.12.0-6", "no authentication was under way");
-                }
-
+                ReceiveAuthentication(AuthPacket.Read(frame, version));
                 break;
             case MqttPacketType.ConnAck:
-                throw Unexpected(frame.Type, "MQTT-3.2.0-2", "it has sent one already");
+                throw Unexpected(frame.Type, version == MqttProtocolVersion.V500 ? "MQTT-3.2.0-2" : "MQTT-4.8.0-1", "it has sent one already");
             default:
-                throw Unexpected(frame.Type, "MQTT-4.13.1-1", "only a client may send it");
+                throw Unexpected(frame.Type, "MQTT-2.1.2", "in this version of MQTT a server may not");
+        }
+    }
+
+    private void ReceiveAuthentication(AuthPacket packet)
+    {
+        if (_isAuthenticationAbandoned)
+        {
+            if (packet.ReasonCode == MqttReasonCode.Success)
+            {
+                _isAuthenticationAbandoned = false;
+                EndAuthentication();
+            }
+        }
+        else if (_authentication is null || !_authentication.TryWrite(packet))
+        {
+            throw Unexpected(MqttPacketType.Auth, "MQTT-4.12.0-6", "no authentication was under way");
         }
     }
 
@@ -228,17 +249,23 @@ internal sealed class Connection
         });
     }
 
-    private async Task SayDisconnectAsync(DisconnectPacket packet)
+    /// <summary>Sends what is written, and the DISCONNECT, if any, as the last packet; then says that nothing more comes.</summary>
+    private async Task SayLastAsync(DisconnectPacket? packet)
     {
         lock (_session.Gate)
         {
-            packet.Write(Writer.Output, Limits.ProtocolVersion);
+            if (Writer.IsSealed)
+            {
+                return;
+            }
+
+            packet?.Write(Writer.Output, Limits.ProtocolVersion);
+            Writer.Seal();
         }
 
         await WithinCloseTimeAsync(Writer.WaitUntilIdleAsync()).ConfigureAwait(false);
         lock (_session.Gate)
         {
-            // Nothing follows a DISCONNECT [MQTT-3.14.4-2].
             Writer.Close();
         }
 
@@ -305,5 +332,5 @@ internal sealed class Connection
         new() { Error = error ?? new IOException(explanation), Explanation = explanation };
 
     private static MqttProtocolException Unexpected(MqttPacketType type, string statement, string why) => new(
-        MqttReasonCode.ProtocolError, statement, $"The server sent {type.ToString().ToUpperInvariant()}, though {why}.");
+        MqttReasonCode.ProtocolError, statement, $"The server sent {type.Name()}, though {why}.");
 }

@@ -36,8 +36,10 @@ internal sealed class ConnectionWriter : IThreadPoolWorkItem
 
     private OutgoingBytes _filling = new();
     private OutgoingBytes _sending = new();
+    private OutgoingBytes? _discarded;
     private TaskCompletionSource? _idle;
     private int _answers;
+    private bool _isSealed;
     private bool _busy;
     private bool _closed;
     private long _lastSend;
@@ -60,11 +62,27 @@ internal sealed class ConnectionWriter : IThreadPoolWorkItem
     /// <summary>Called with what is about to be sent: whole packets. For the trace.</summary>
     public Action<ReadOnlyMemory<byte>>? Sending { get; init; }
 
-    /// <summary>What to encode into. Under the lock.</summary>
-    public OutgoingBytes Output => _filling;
+    /// <summary>What to encode into; once the last packet is written, a place for what is never sent. Under the lock.</summary>
+    public OutgoingBytes Output
+    {
+        get
+        {
+            if (!_isSealed)
+            {
+                return _filling;
+            }
+
+            _discarded ??= new OutgoingBytes();
+            _discarded.Clear();
+            return _discarded;
+        }
+    }
 
     /// <summary>Whether publishers need not wait. Under the lock.</summary>
-    public bool HasRoom => _filling.Count < HighWaterMark;
+    public bool HasRoom => _filling.Count < HighWaterMark && !_isSealed;
+
+    /// <summary>Whether the last packet is written.</summary>
+    public bool IsSealed => _isSealed;
 
     /// <summary>Whether the peer takes so little that no more answers may be owed to it. Publishers have their own limit. Under the lock.</summary>
     public bool OwesTooMuch => _answers >= AnswerLimit;
@@ -159,6 +177,9 @@ internal sealed class ConnectionWriter : IThreadPoolWorkItem
 
         return idle;
     }
+
+    /// <summary>What is encoded so far is the last that is sent: nothing follows a DISCONNECT [MQTT-3.14.4-1]. Under the lock.</summary>
+    public void Seal() => _isSealed = true;
 
     /// <summary>Nothing more is sent. Under the lock.</summary>
     public void Close()

@@ -107,7 +107,17 @@ internal sealed class Connector
         {
             MqttProtocolVersion version = versions[i];
             string clientId = ClientId.Length > 0 || version == MqttProtocolVersion.V500 ? ClientId : NewClientId();
-            ConnectPacket connect = await makeConnect(server, version, clientId, cancellationToken).ConfigureAwait(false);
+            ConnectPacket connect;
+            try
+            {
+                connect = await makeConnect(server, version, clientId, cancellationToken).ConfigureAwait(false);
+            }
+            catch (MqttConnectException) when (silent is not null)
+            {
+                // An older version cannot be tried, and the close alone does not say that one was needed.
+                throw silent;
+            }
+
             try
             {
                 HandshakeResult result = await new Handshake(_options, server, connect, _trace).RunAsync(cancellationToken).ConfigureAwait(false);

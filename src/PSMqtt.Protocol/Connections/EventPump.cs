@@ -8,6 +8,9 @@ namespace PSMqtt.Protocol.Connections;
 /// </summary>
 internal sealed class EventPump
 {
+    /// <summary>How long the end waits for a handler that does not return.</summary>
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(2);
+
     private readonly Channel<Action> _actions = Channel.CreateUnbounded<Action>(new UnboundedChannelOptions { SingleReader = true });
     private readonly Task _loop;
 
@@ -15,11 +18,11 @@ internal sealed class EventPump
 
     public void Post(Action action) => _actions.Writer.TryWrite(action);
 
-    /// <summary>Nothing more is posted; ends when what was posted has run, unless it is called by a handler itself.</summary>
+    /// <summary>Nothing more is posted; ends when what was posted has run, unless it is called by a handler itself, or one does not return.</summary>
     public Task CompleteAsync()
     {
         _actions.Writer.TryComplete();
-        return _isInHandler.Value ? Task.CompletedTask : _loop;
+        return _isInHandler.Value ? Task.CompletedTask : Task.WhenAny(_loop, Task.Delay(s_patience));
     }
 
     private readonly AsyncLocal<bool> _isInHandler = new();

@@ -17,6 +17,7 @@ internal sealed class Handshake
     private readonly ReceiveBuffer _buffer = new();
     private readonly OutgoingBytes _output = new();
     private bool _hasReceived;
+    private bool _speaksMqtt;
 
     public Handshake(MqttClientOptions options, MqttEndpoint endpoint, ConnectPacket connect, Action<MqttTraceKind, string>? trace)
     {
@@ -48,9 +49,11 @@ internal sealed class Handshake
         {
             throw TimedOut(isConnected: transport is not null, (e as ConnectCanceledException)?.Phase);
         }
-        catch (ObjectDisposedException) when (cancellationToken.IsCancellationRequested)
+        catch (Exception e) when (e is IOException or ObjectDisposedException && both.IsCancellationRequested)
         {
-            throw new OperationCanceledException(cancellationToken);
+            // A call that was cut off in the middle may say so in its own words.
+            cancellationToken.ThrowIfCancellationRequested();
+            throw TimedOut(isConnected: transport is not null);
         }
         finally
         {
@@ -90,7 +93,18 @@ internal sealed class Handshake
         }
         catch (MqttProtocolException e)
         {
-            throw await NotMqttAsync(transport, e).ConfigureAwait(false);
+            if (!_speaksMqtt)
+            {
+                throw NotMqtt(e);
+            }
+
+            await SayWhyAsync(transport, e.ReasonCode).ConfigureAwait(false);
+            throw new MqttConnectException(
+                MqttConnectPhase.Handshake,
+                MqttConnectFailure.ProtocolError,
+                $"{_endpoint} broke the protocol when it answered CONNECT, and the connection was closed. {e.Message}",
+                e)
+            { Server = _endpoint.ToString() };
         }
     }
 
@@ -127,7 +141,7 @@ internal sealed class Handshake
             throw new MqttProtocolException(
                 MqttReasonCode.ProtocolError,
                 "MQTT-3.2.0-1",
-                $"The server's first packet was {type.ToString().ToUpperInvariant()}, and must be CONNACK.");
+                $"The server's first packet was {type.Name()}, and must be CONNACK.");
         }
 
         if (!MqttPacketReader.TryReadFrame(_buffer.Unread, _options.MaximumPacketSize, out MqttFrame frame, out needed))
@@ -135,6 +149,7 @@ internal sealed class Handshake
             return false;
         }
 
+        _speaksMqtt = true;
         _trace?.Invoke(MqttTraceKind.Received, PacketDescription.Describe(frame, Version, sent: false));
         switch (frame.Type)
         {
@@ -147,11 +162,12 @@ internal sealed class Handshake
             case MqttPacketType.Disconnect when Version == MqttProtocolVersion.V500:
                 var disconnect = DisconnectPacket.Read(frame, Version);
                 throw Refused(disconnect.ReasonCode, disconnect.ReasonString, disconnect.ServerReference);
+            case MqttPacketType.Auth when Version == MqttProtocolVersion.V500:
+                throw new MqttProtocolException(
+                    MqttReasonCode.ProtocolError, "MQTT-4.12.0-6", "The server sent AUTH, though no enhanced authentication was asked for.");
             default:
                 throw new MqttProtocolException(
-                    MqttReasonCode.ProtocolError,
-                    "MQTT-3.2.0-1",
-                    $"The server's first packet was {frame.Type.ToString().ToUpperInvariant()}, and must be CONNACK.");
+                    MqttReasonCode.ProtocolError, "MQTT-3.2.0-1", $"The server's first packet was {frame.Type.Name()}, and must be CONNACK.");
         }
 
         _buffer.Consume(frame.TotalLength);
@@ -172,7 +188,7 @@ internal sealed class Handshake
         ReadOnlyMemory<byte>? data;
         try
         {
-            data = await authentication.ContinueAsync(step.Data, cancellationToken).ConfigureAwait(false);
+            data = await ConnectRequest.AskAsync(token => authentication.ContinueAsync(step.Data, token), cancellationToken).ConfigureAwait(false);
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {
@@ -197,21 +213,24 @@ internal sealed class Handshake
         {
             throw new MqttProtocolException(
                 MqttReasonCode.ProtocolError,
-                Version == MqttProtocolVersion.V500 ? "MQTT-3.2.2-2" : "MQTT-3.2.2-1",
+                Version == MqttProtocolVersion.V500 ? "MQTT-3.2.2-4" : "MQTT-3.2.2-1",
                 "The server says that it has kept a session, though a clean one was asked for.");
         }
 
         if (_options.Authentication is { } authentication && Version == MqttProtocolVersion.V500)
         {
-            if (answer.AuthenticationMethod is { } method && method != authentication.Method)
+            if (answer.AuthenticationMethod != authentication.Method)
             {
                 throw new MqttProtocolException(
-                    MqttReasonCode.ProtocolError, "MQTT-4.12.0-5", $"The server ended the authentication with another method, '{method}'.");
+                    MqttReasonCode.ProtocolError,
+                    "MQTT-4.12.0-5",
+                    $"The server ended the authentication with {(answer.AuthenticationMethod is { } method ? $"another method, '{method}'" : "no method")}.");
             }
 
             try
             {
-                await authentication.CompleteAsync(answer.AuthenticationData, cancellationToken).ConfigureAwait(false);
+                await Task.Run(() => authentication.CompleteAsync(answer.AuthenticationData, cancellationToken).AsTask(), cancellationToken)
+                    .WaitAsync(cancellationToken).ConfigureAwait(false);
             }
             catch (Exception e) when (e is not OperationCanceledException)
             {
@@ -308,13 +327,9 @@ internal sealed class Handshake
     };
 
     /// <summary>The peer's answer broke the protocol: says what it looks like, for it is mostly the wrong port.</summary>
-    private async Task<MqttConnectException> NotMqttAsync(ITransport transport, MqttProtocolException cause)
+    private MqttConnectException NotMqtt(MqttProtocolException cause)
     {
         byte[] head = _buffer.Unread[..Math.Min(_buffer.Unread.Length, 40)].ToArray();
-        if (head.Length > 0 && head[0] >> 4 == (int)MqttPacketType.ConnAck && Version == MqttProtocolVersion.V500)
-        {
-            await SayWhyAsync(transport, cause.ReasonCode).ConfigureAwait(false);
-        }
 
         // A TLS server answers what is no TLS with an alert record: 0x15, then its version, 3.x.
         bool isTls = head.Length >= 2 && head[0] == 0x15 && head[1] == 3;
@@ -330,13 +345,22 @@ internal sealed class Handshake
         { Server = _endpoint.ToString() };
     }
 
+    /// <summary>Tells the peer what it did wrong, where the version can: before 5.0 DISCONNECT has no reason, and the end must do [MQTT-4.8.0-1].</summary>
     private async Task SayWhyAsync(ITransport transport, MqttReasonCode code)
     {
+        if (Version != MqttProtocolVersion.V500)
+        {
+            return;
+        }
+
         using var time = new CancellationTokenSource(TimeSpan.FromSeconds(1));
         try
         {
             await SendAsync(transport, new DisconnectPacket { ReasonCode = code }, time.Token).ConfigureAwait(false);
             await transport.ShutdownAsync(time.Token).ConfigureAwait(false);
+            while (await transport.ReceiveAsync(new byte[256], time.Token).ConfigureAwait(false) > 0)
+            {
+            }
         }
         catch (Exception e) when (e is IOException or OperationCanceledException or ObjectDisposedException)
         {

@@ -15,7 +15,7 @@ internal sealed class KeepAlive
     private readonly TimeSpan _period;
     private readonly ITimer? _timer;
     private long _lastReceived;
-    private long? _pingSince;
+    private long? _askedSince;
     private bool _isPaused;
     private bool _isStopped;
 
@@ -49,11 +49,14 @@ internal sealed class KeepAlive
     public void Received() => Volatile.Write(ref _lastReceived, _timeProvider.GetTimestamp());
 
     /// <summary>The answer to a ping has come.</summary>
-    public void Answered()
+    /// <returns>False when there was nothing to answer.</returns>
+    public bool Answered()
     {
         lock (_gate)
         {
-            _pingSince = null;
+            bool wasAsked = _askedSince is not null;
+            _askedSince = null;
+            return wasAsked;
         }
     }
 
@@ -73,7 +76,6 @@ internal sealed class KeepAlive
         {
             _isPaused = false;
             Received();
-            _pingSince = _pingSince is null ? null : _timeProvider.GetTimestamp();
         }
     }
 
@@ -99,28 +101,32 @@ internal sealed class KeepAlive
             }
 
             TimeSpan silent = _timeProvider.GetElapsedTime(Volatile.Read(ref _lastReceived));
+            TimeSpan idle = _timeProvider.GetElapsedTime(_writer.LastSent);
+            bool isSending = _writer.SendingSince is not null;
+            TimeSpan asked = _askedSince is { } asking ? _timeProvider.GetElapsedTime(asking) : TimeSpan.Zero;
             TimeSpan stalled = _writer.SendingSince is { } since ? _timeProvider.GetElapsedTime(since) : TimeSpan.Zero;
             if (stalled >= DeadAfter)
             {
                 death = $"The server has not taken anything for {stalled.TotalSeconds:0.#} s: the connection is dead.";
             }
-            else if (!_isPaused && _pingSince is not null && silent >= DeadAfter)
+            else if (!_isPaused && asked >= _period / 2 && silent >= DeadAfter)
             {
                 death = $"The server has sent nothing for {silent.TotalSeconds:0.#} s, not even the answer to a ping: the connection is dead.";
             }
             else
             {
-                TimeSpan idle = _timeProvider.GetElapsedTime(_writer.LastSent);
-                bool mustSend = idle >= PingAfter;
-                bool mustAsk = !_isPaused && silent >= _period;
-                if ((mustSend && (_pingSince is null || _isPaused)) || (mustAsk && _pingSince is null))
+                // What is on its way to the socket will do; a ping behind it would only add to it.
+                bool mustSend = !isSending && idle >= PingAfter;
+                bool mustAsk = !_isPaused && _askedSince is null && silent >= _period;
+                if (mustSend || mustAsk)
                 {
-                    _pingSince ??= _timeProvider.GetTimestamp();
+                    _askedSince ??= _timeProvider.GetTimestamp();
+                    idle = TimeSpan.Zero;
                     _writer.Output.Write(PingPackets.PingReq);
                     run = _writer.TryStart();
                 }
 
-                Schedule(NextCheck());
+                Schedule(NextCheck(idle, silent, stalled));
             }
         }
 
@@ -135,12 +141,16 @@ internal sealed class KeepAlive
         }
     }
 
-    private TimeSpan NextCheck()
+    /// <summary>The earliest time at which there can be something to do.</summary>
+    private TimeSpan NextCheck(TimeSpan idle, TimeSpan silent, TimeSpan stalled)
     {
-        TimeSpan untilPing = PingAfter - _timeProvider.GetElapsedTime(_writer.LastSent);
-        TimeSpan silent = _timeProvider.GetElapsedTime(Volatile.Read(ref _lastReceived));
-        TimeSpan untilSilent = (_pingSince is null ? _period : DeadAfter) - silent;
-        TimeSpan next = untilPing > TimeSpan.Zero && untilPing < untilSilent ? untilPing : untilSilent;
+        TimeSpan next = stalled > TimeSpan.Zero ? DeadAfter - stalled : PingAfter - idle;
+        if (!_isPaused)
+        {
+            TimeSpan untilSilent = (_askedSince is null ? _period : DeadAfter) - silent;
+            next = next < untilSilent ? next : untilSilent;
+        }
+
         TimeSpan least = _period / 16;
         return next > least ? next : least;
     }

@@ -11,6 +11,7 @@ namespace PSMqtt.Protocol.Connections;
 internal sealed class Supervisor : IDisposable
 {
     private const int SuspiciousCloses = 5;
+    private const int MostFollowed = 3;
     private static readonly TimeSpan s_suspiciousTime = TimeSpan.FromSeconds(1);
 
     private readonly MqttClientOptions _options;
@@ -22,6 +23,7 @@ internal sealed class Supervisor : IDisposable
     private readonly Connector _connector;
 
     private CancellationTokenSource _stop = new();
+    private CancellationTokenSource _hurry = new();
     private Connection? _connection;
     private Task _run = Task.CompletedTask;
     private Task? _disconnect;
@@ -30,6 +32,11 @@ internal sealed class Supervisor : IDisposable
     private bool _isInherited;
     private bool _isStarted;
     private bool _isClosing;
+    private bool _isRetired;
+
+    /// <summary>How many delays there were since a connection has lasted.</summary>
+    private int _attempt;
+    private int _followed;
     private long _bytesSent;
     private long _bytesReceived;
 
@@ -74,34 +81,59 @@ internal sealed class Supervisor : IDisposable
     /// <summary>Makes the first connection.</summary>
     public async Task<MqttConnectResult> ConnectAsync(CancellationToken cancellationToken)
     {
-        CancellationTokenSource stop = Begin();
+        // Whoever disconnects meanwhile waits for this, as for the loop that follows it.
+        var connecting = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        CancellationToken stop = Begin(_ => connecting.Task);
         Raise(ConnectionStep.Connecting, $"Connecting to {string.Join(", ", _options.Servers)}.", null);
         try
         {
-            using var both = CancellationTokenSource.CreateLinkedTokenSource(stop.Token, cancellationToken);
+            using var both = CancellationTokenSource.CreateLinkedTokenSource(stop, cancellationToken);
             Connection connection = await EstablishAsync(both.Token).ConfigureAwait(false);
-            _run = Task.Run(() => SuperviseAsync(connection, stop.Token), CancellationToken.None);
+            lock (_session.Gate)
+            {
+                _run = Task.Run(() => SuperviseAsync(connection, stop), CancellationToken.None);
+            }
+
             return connection.Limits;
         }
         catch (Exception e)
         {
-            Finish(e);
-            Raise(ConnectionStep.ConnectFailed, e.Message, e);
+            bool isStopped = e is OperationCanceledException && !cancellationToken.IsCancellationRequested;
+            Exception error = isStopped
+                ? new MqttConnectException(
+                    MqttConnectPhase.Handshake, MqttConnectFailure.Unspecified, "The client was disconnected while it was connecting.", e)
+                : e;
+            Finish(error);
+            Raise(ConnectionStep.ConnectFailed, error.Message, error, attempt: 1);
             cancellationToken.ThrowIfCancellationRequested();
+            if (isStopped)
+            {
+                throw error;
+            }
+
             throw;
+        }
+        finally
+        {
+            connecting.TrySetResult();
         }
     }
 
     /// <summary>Begins to make the first connection.</summary>
-    public void Start()
-    {
-        CancellationTokenSource stop = Begin();
-        _run = Task.Run(() => SuperviseAsync(null, stop.Token), CancellationToken.None);
-    }
+    public void Start() => Begin(stop => Task.Run(() => SuperviseAsync(null, stop), CancellationToken.None));
 
     /// <summary>Ends the connection, and making any.</summary>
+    /// <exception cref="ArgumentException">DISCONNECT cannot carry what the options say.</exception>
     public Task DisconnectAsync(MqttDisconnectOptions options, CancellationToken cancellationToken)
     {
+        if (options.DrainTimeout != Timeout.InfiniteTimeSpan)
+        {
+            ArgumentOutOfRangeException.ThrowIfLessThan(options.DrainTimeout, TimeSpan.Zero, nameof(options));
+        }
+
+        DisconnectRequest.Check(options, _options, Limits);
+        Task disconnect;
+        bool isHurried = false;
         lock (_session.Gate)
         {
             if (!_isStarted)
@@ -109,8 +141,16 @@ internal sealed class Supervisor : IDisposable
                 return Task.CompletedTask;
             }
 
-            return _disconnect ??= StopAsync(options, cancellationToken);
+            isHurried = _disconnect is not null && options.DrainTimeout == TimeSpan.Zero;
+            disconnect = _disconnect ??= StopAsync(options, cancellationToken);
         }
+
+        if (isHurried)
+        {
+            _hurry.Cancel();
+        }
+
+        return disconnect;
     }
 
     /// <summary>Authenticates again on the open connection.</summary>
@@ -128,56 +168,79 @@ internal sealed class Supervisor : IDisposable
             throw new InvalidOperationException("An authentication is under way already.");
         }
 
+        using var time = new CancellationTokenSource(_options.OperationTimeout, _timeProvider);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(time.Token, cancellationToken);
         try
         {
-            using var time = new CancellationTokenSource(_options.OperationTimeout, _timeProvider);
-            using var both = CancellationTokenSource.CreateLinkedTokenSource(time.Token, cancellationToken);
-            ReadOnlyMemory<byte>? data = await authentication.BeginAsync(both.Token).ConfigureAwait(false);
-            SendAuth(connection, MqttReasonCode.ReAuthenticate, authentication.Method, data);
-            while (true)
-            {
-                AuthPacket step = await steps.Reader.ReadAsync(both.Token).ConfigureAwait(false);
-                if (step.Method != authentication.Method)
-                {
-                    throw new MqttProtocolException(
-                        MqttReasonCode.ProtocolError, "MQTT-4.12.0-5", "The server answered with another authentication method.");
-                }
-
-                if (step.ReasonCode == MqttReasonCode.Success)
-                {
-                    await authentication.CompleteAsync(step.Data, both.Token).ConfigureAwait(false);
-                    return;
-                }
-
-                data = await authentication.ContinueAsync(step.Data, both.Token).ConfigureAwait(false);
-                SendAuth(connection, MqttReasonCode.ContinueAuthentication, authentication.Method, data);
-            }
+            await ReauthenticateAsync(connection, authentication, steps.Reader, both.Token).ConfigureAwait(false);
+            connection.EndAuthentication();
         }
         catch (ChannelClosedException e)
         {
+            ConnectionEnd? end = connection.End;
             throw new MqttConnectException(
                 MqttConnectPhase.Handshake,
                 MqttConnectFailure.AuthenticationFailed,
-                $"The server ended the connection instead of authenticating again. {LastError?.Message}",
-                e);
+                $"The connection ended instead of being authenticated again. {end?.Explanation}",
+                end?.Error ?? e)
+            { ReasonCode = end?.ReasonCode, Server = connection.Limits.Server };
         }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException)
         {
+            connection.AbandonAuthentication();
+            cancellationToken.ThrowIfCancellationRequested();
             throw new TimeoutException($"The server did not answer the authentication within {_options.OperationTimeout.TotalSeconds:0.#} s.");
         }
-        catch (Exception e) when (e is not OperationCanceledException)
+        catch (Exception e)
         {
             // A server that cannot prove itself is not to be talked to any longer.
-            connection.Abort(new ConnectionEnd { Error = e, Explanation = $"The authentication failed: {e.Message}" });
+            var end = new ConnectionEnd { Error = e, Explanation = $"The connection was closed, because authenticating again failed. {e.Message}" };
+            MqttReasonCode code = (e as MqttProtocolException)?.ReasonCode ?? MqttReasonCode.UnspecifiedError;
+            await connection.CloseAsync(end, new DisconnectPacket { ReasonCode = code }).ConfigureAwait(false);
             throw;
-        }
-        finally
-        {
-            connection.EndAuthentication();
         }
     }
 
-    public void Dispose() => _stop.Dispose();
+    /// <summary>From now on no connection is begun. Under the lock.</summary>
+    public void Retire() => _isRetired = true;
+
+    public void Dispose()
+    {
+        _stop.Dispose();
+        _hurry.Dispose();
+    }
+
+    private async Task ReauthenticateAsync(
+        Connection connection, IEnhancedAuthentication authentication, ChannelReader<AuthPacket> steps, CancellationToken cancellationToken)
+    {
+        ReadOnlyMemory<byte>? data = await ConnectRequest.AskAsync(authentication.BeginAsync, cancellationToken).ConfigureAwait(false);
+        SendAuth(connection, MqttReasonCode.ReAuthenticate, authentication.Method, data);
+        while (true)
+        {
+            AuthPacket step = await steps.ReadAsync(cancellationToken).ConfigureAwait(false);
+            if (step.Method != authentication.Method)
+            {
+                throw new MqttProtocolException(
+                    MqttReasonCode.ProtocolError, "MQTT-4.12.0-5", "The server answered with another authentication method.");
+            }
+
+            switch (step.ReasonCode)
+            {
+                case MqttReasonCode.Success:
+                    await authentication.CompleteAsync(step.Data, cancellationToken).ConfigureAwait(false);
+                    return;
+                case MqttReasonCode.ContinueAuthentication:
+                    data = await ConnectRequest.AskAsync(token => authentication.ContinueAsync(step.Data, token), cancellationToken).ConfigureAwait(false);
+                    SendAuth(connection, MqttReasonCode.ContinueAuthentication, authentication.Method, data);
+                    break;
+                default:
+                    throw new MqttProtocolException(
+                        MqttReasonCode.ProtocolError,
+                        "MQTT-4.12.0-2",
+                        $"The server answered an authentication with {step.ReasonCode}, which only a client may send.");
+            }
+        }
+    }
 
     private void SendAuth(Connection connection, MqttReasonCode code, string method, ReadOnlyMemory<byte>? data)
     {
@@ -187,12 +250,16 @@ internal sealed class Supervisor : IDisposable
         }
 
         _session.Flush();
+
+        // A reader that waits for a slow consumer must read the answer.
+        _session.RoomMade();
     }
 
-    private CancellationTokenSource Begin()
+    private CancellationToken Begin(Func<CancellationToken, Task> run)
     {
         lock (_session.Gate)
         {
+            ObjectDisposedException.ThrowIf(_isRetired, typeof(MqttClient));
             if (_isStarted)
             {
                 throw new InvalidOperationException("The client is connected, or connecting, already: disconnect first.");
@@ -201,17 +268,21 @@ internal sealed class Supervisor : IDisposable
             _isStarted = true;
             _disconnect = null;
             _isClosing = false;
+            _attempt = 0;
+            _followed = 0;
             _stop.Dispose();
             _stop = new CancellationTokenSource();
+            _hurry.Dispose();
+            _hurry = new CancellationTokenSource();
             State = MqttConnectionState.Connecting;
             _session.Outbound.Open();
-            return _stop;
+            _run = run(_stop.Token);
+            return _stop.Token;
         }
     }
 
     private async Task SuperviseAsync(Connection? connection, CancellationToken stop)
     {
-        int attempt = 0;
         int suspicious = 0;
         bool hasBeenConnected = connection is not null;
         try
@@ -220,7 +291,7 @@ internal sealed class Supervisor : IDisposable
             {
                 if (connection is null)
                 {
-                    connection = await RetryAsync(attempt, hasBeenConnected, stop).ConfigureAwait(false);
+                    connection = await RetryAsync(hasBeenConnected, stop).ConfigureAwait(false);
                     if (connection is null)
                     {
                         return;
@@ -235,29 +306,33 @@ internal sealed class Supervisor : IDisposable
                 bool isOld = connection.Limits.ProtocolVersion != MqttProtocolVersion.V500;
                 Detach(connection);
                 connection = null;
-                if (stop.IsCancellationRequested || _disconnect is { } && end.Error is null && !end.ByServer)
+                if (_isClosing)
                 {
                     return;
                 }
 
-                attempt = lasted >= _options.Reconnect.ResetAfter ? 0 : attempt + 1;
+                bool hasLasted = lasted >= _options.Reconnect.ResetAfter;
+                _attempt = hasLasted ? 0 : _attempt;
+                _followed = hasLasted ? 0 : _followed;
                 suspicious = isOld && end.IsSilentClose && lasted < s_suspiciousTime ? suspicious + 1 : 0;
-                if (!await PauseAsync(end, attempt, suspicious >= SuspiciousCloses, stop).ConfigureAwait(false))
+                if (!await PauseAsync(end, suspicious >= SuspiciousCloses, stop).ConfigureAwait(false))
                 {
                     return;
                 }
             }
         }
-        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        catch (OperationCanceledException) when (_isClosing || stop.IsCancellationRequested)
         {
             // The owner wants no connection any more.
         }
     }
 
     /// <summary>A connection has ended: decides whether there shall be another, and waits.</summary>
-    private async Task<bool> PauseAsync(ConnectionEnd end, int attempt, bool isSuspicious, CancellationToken stop)
+    private async Task<bool> PauseAsync(ConnectionEnd end, bool isSuspicious, CancellationToken stop)
     {
-        bool isFollowed = end.ServerReference is { } reference && _connector.Follow(reference, end.ReasonCode == MqttReasonCode.ServerMoved);
+        bool isFollowed = end.ServerReference is { } reference && _followed < MostFollowed
+            && _connector.Follow(reference, end.ReasonCode == MqttReasonCode.ServerMoved);
+        _followed += isFollowed ? 1 : 0;
         bool isTakenOver = end is { ByServer: true, ReasonCode: MqttReasonCode.SessionTakenOver };
         string explanation = end.Explanation;
         Exception? error = end.Error;
@@ -276,7 +351,7 @@ internal sealed class Supervisor : IDisposable
         }
 
         LastError = error;
-        if (isTakenOver || (!_options.Reconnect.Enabled && !isFollowed) || IsFinal(end))
+        if (isTakenOver || (!_options.Reconnect.Enabled && !isFollowed))
         {
             Finish(error);
             Raise(ConnectionStep.Disconnected, explanation, error, end: end);
@@ -285,44 +360,50 @@ internal sealed class Supervisor : IDisposable
 
         ReconnectPolicy policy = _options.Reconnect;
         TimeSpan delay = isFollowed ? TimeSpan.Zero
-            : isSuspicious ? policy.DelayMaximum
-            : policy.Jitter(policy.GetDelayBound(Math.Max(0, attempt - 1)));
+            : isSuspicious || IsSlow(end) ? policy.DelayMaximum
+            : NextDelay();
         SetState(MqttConnectionState.Reconnecting);
-        Raise(ConnectionStep.Disconnected, explanation, error, delay, attempt, end);
+        Raise(ConnectionStep.Disconnected, explanation, error, delay, end: end);
         await Task.Delay(delay, _timeProvider, stop).ConfigureAwait(false);
         return true;
     }
 
     /// <summary>Tries to connect until it succeeds, or cannot.</summary>
     /// <returns>The connection; <see langword="null"/> when trying again cannot help.</returns>
-    private async Task<Connection?> RetryAsync(int attempt, bool hasBeenConnected, CancellationToken stop)
+    private async Task<Connection?> RetryAsync(bool hasBeenConnected, CancellationToken stop)
     {
-        while (true)
+        for (int failed = 0; ;)
         {
-            Raise(ConnectionStep.Connecting, $"Connecting to {string.Join(", ", _options.Servers)}.", null, attempt: attempt);
+            Raise(ConnectionStep.Connecting, $"Connecting to {string.Join(", ", _options.Servers)}.", null, attempt: failed);
             try
             {
                 return await EstablishAsync(stop).ConfigureAwait(false);
             }
-            catch (Exception e) when (e is not OperationCanceledException || !stop.IsCancellationRequested)
+            catch (Exception e) when (!(e is OperationCanceledException && (_isClosing || stop.IsCancellationRequested)))
             {
                 LastError = e;
+                failed++;
                 bool isHopeless = IsHopeless(e);
                 if ((isHopeless && !hasBeenConnected) || !_options.Reconnect.Enabled)
                 {
                     Finish(e);
-                    Raise(ConnectionStep.ConnectFailed, $"{e.Message} Trying again cannot help.", e, attempt: attempt + 1);
+                    string why = _options.Reconnect.Enabled ? " Trying again cannot help." : string.Empty;
+                    Raise(ConnectionStep.ConnectFailed, e.Message + why, e, attempt: failed);
                     return null;
                 }
 
                 // What has worked before may work again, once somebody has put it right: but nobody is served by asking often.
-                ReconnectPolicy policy = _options.Reconnect;
-                TimeSpan delay = isHopeless ? policy.DelayMaximum : policy.Jitter(policy.GetDelayBound(attempt));
-                attempt++;
-                Raise(ConnectionStep.ConnectFailed, e.Message, e, delay, attempt);
+                TimeSpan delay = isHopeless ? _options.Reconnect.DelayMaximum : NextDelay();
+                Raise(ConnectionStep.ConnectFailed, e.Message, e, delay, failed);
                 await Task.Delay(delay, _timeProvider, stop).ConfigureAwait(false);
             }
         }
+    }
+
+    private TimeSpan NextDelay()
+    {
+        TimeSpan delay = _options.Reconnect.Jitter(_options.Reconnect.GetDelayBound(_attempt++));
+        return delay < TimeSpan.Zero ? TimeSpan.Zero : delay;
     }
 
     private async Task<Connection> EstablishAsync(CancellationToken cancellationToken)
@@ -342,7 +423,7 @@ internal sealed class Supervisor : IDisposable
         if (wantsFreshSession && request.ProtocolVersion != MqttProtocolVersion.V500)
         {
             // Before 5.0 a clean session is never kept: the old one is removed by a connection of its own.
-            await EndCleanSessionAsync(result, request.ProtocolVersion, cancellationToken).ConfigureAwait(false);
+            await EndCleanSessionAsync(result, request, cancellationToken).ConfigureAwait(false);
             (result, server, request) = await HandshakeAsync(false, cancellationToken).ConfigureAwait(false);
         }
 
@@ -384,10 +465,12 @@ internal sealed class Supervisor : IDisposable
         ? _options.CleanStart && !_hasSession
         : !_options.PersistentSession;
 
-    private static async Task EndCleanSessionAsync(HandshakeResult result, MqttProtocolVersion version, CancellationToken cancellationToken)
+    private async Task EndCleanSessionAsync(HandshakeResult result, ConnectPacket request, CancellationToken cancellationToken)
     {
         var output = new OutgoingBytes();
-        new DisconnectPacket().Write(output, version);
+        var packet = new DisconnectPacket { SessionExpirySeconds = request.SessionExpirySeconds is null ? null : 0 };
+        packet.Write(output, request.ProtocolVersion);
+        _trace?.Invoke(MqttTraceKind.Sent, $"{MqttPacketType.Disconnect.Name()}, to end the session");
         await result.Transport.SendAsync(output.Written, cancellationToken).ConfigureAwait(false);
         await result.Transport.ShutdownAsync(cancellationToken).ConfigureAwait(false);
         await result.Transport.DisposeAsync().ConfigureAwait(false);
@@ -400,15 +483,7 @@ internal sealed class Supervisor : IDisposable
         bool isInstant = options.DrainTimeout == TimeSpan.Zero || options.Discard;
         if (!isInstant && Limits is not null)
         {
-            try
-            {
-                await _session.Outbound.WaitUntilDrainedAsync()
-                    .WaitAsync(options.DrainTimeout, _timeProvider, cancellationToken).ConfigureAwait(false);
-            }
-            catch (Exception e) when (e is TimeoutException or OperationCanceledException)
-            {
-                // Long enough: whoever waits for a message is told below.
-            }
+            await DrainAsync(options.DrainTimeout, cancellationToken).ConfigureAwait(false);
         }
 
         bool keepsSession = _options.PersistentSession && !options.Discard;
@@ -421,56 +496,71 @@ internal sealed class Supervisor : IDisposable
             CloseSession(null, keepsMessages);
         }
 
-        if (connection is not null)
+        try
         {
-            bool withWill = options.ReasonCode == MqttReasonCode.DisconnectWithWillMessage;
-            bool is5 = connection.Limits.ProtocolVersion == MqttProtocolVersion.V500;
-            await connection.CloseAsync(withWill && !is5 ? null : MakeDisconnect(options, connection.Limits)).ConfigureAwait(false);
-        }
+            if (connection is not null)
+            {
+                await connection.CloseAsync(DisconnectRequest.Make(options, _options, connection.Limits)).ConfigureAwait(false);
+            }
 
-        await _stop.CancelAsync().ConfigureAwait(false);
-        await _run.ConfigureAwait(false);
-        if (options.Discard)
-        {
-            await DiscardAsync(cancellationToken).ConfigureAwait(false);
+            await _stop.CancelAsync().ConfigureAwait(false);
+            await WaitForRunAsync().ConfigureAwait(false);
+            if (options.Discard)
+            {
+                await DiscardAsync(connection is not null, cancellationToken).ConfigureAwait(false);
+            }
         }
-
-        lock (_session.Gate)
+        finally
         {
-            _isStarted = false;
-            ForgetSession(keepsSession);
-            State = MqttConnectionState.Disconnected;
-            _ended(null);
-        }
+            lock (_session.Gate)
+            {
+                _isStarted = false;
+                ForgetSession(keepsSession);
+                State = MqttConnectionState.Disconnected;
+                _ended(null);
+            }
 
-        if (connection is not null)
-        {
-            Raise(ConnectionStep.Disconnected, $"Disconnected from {connection.Limits.Server}.", null);
+            string what = connection is null ? "No connection is made any more: the client was disconnected." : $"Disconnected from {connection.Limits.Server}.";
+            Raise(ConnectionStep.Disconnected, what, null);
         }
     }
 
-    private DisconnectPacket MakeDisconnect(MqttDisconnectOptions options, MqttConnectResult limits)
+    /// <summary>Waits for what is in flight, for as long as there is hope.</summary>
+    private async Task DrainAsync(TimeSpan timeout, CancellationToken cancellationToken)
     {
-        uint? expiry = options.SessionExpiry is { } wanted ? ConnectRequest.Expiry(wanted)
-            : options.Discard || !_options.PersistentSession ? 0u : null;
-        bool isAsAgreed = expiry == 0 && limits.SessionExpiry == TimeSpan.Zero;
-        return new DisconnectPacket
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _hurry.Token);
+        try
         {
-            ReasonCode = options.ReasonCode,
-            SessionExpirySeconds = isAsAgreed ? null : expiry,
-            ReasonString = options.ReasonString,
-            UserProperties = options.UserProperties,
-        };
+            await Task.WhenAny(_session.Outbound.WaitUntilDrainedAsync(), WaitForRunAsync())
+                .WaitAsync(timeout, _timeProvider, both.Token).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is TimeoutException or OperationCanceledException)
+        {
+            // Long enough: whoever waits for a message is told below.
+        }
+    }
+
+    /// <summary>Ends when no connection is kept or made any more: neither the first one, nor the loop that follows it.</summary>
+    private async Task WaitForRunAsync()
+    {
+        Task? seen = null;
+        while (seen != _run)
+        {
+            seen = _run;
+            await seen.ConfigureAwait(false);
+        }
     }
 
     /// <summary>Forgets the session on both sides.</summary>
-    private async Task DiscardAsync(CancellationToken cancellationToken)
+    private async Task DiscardAsync(bool hasToldServer, CancellationToken cancellationToken)
     {
-        if (_options.PersistentSession && Limits is { ProtocolVersion: not MqttProtocolVersion.V500 })
+        bool is5 = Limits?.ProtocolVersion is MqttProtocolVersion.V500;
+        bool mayBeKept = is5 ? !hasToldServer && _hasSession : _options.PersistentSession && Limits is not null;
+        if (mayBeKept)
         {
-            // Before 5.0 only a clean session removes one that is kept.
+            // Before 5.0 only a clean session removes one that is kept; and where no DISCONNECT could be said, nothing else does.
             (HandshakeResult result, _, ConnectPacket request) = await HandshakeAsync(true, cancellationToken).ConfigureAwait(false);
-            await EndCleanSessionAsync(result, request.ProtocolVersion, cancellationToken).ConfigureAwait(false);
+            await EndCleanSessionAsync(result, request, cancellationToken).ConfigureAwait(false);
         }
 
         lock (_session.Gate)
@@ -572,8 +662,8 @@ internal sealed class Supervisor : IDisposable
         });
     }
 
-    /// <summary>Whether the server's DISCONNECT says that trying again is not wanted.</summary>
-    private static bool IsFinal(ConnectionEnd end) =>
+    /// <summary>Whether the server's DISCONNECT says that trying again soon is not wanted. What has worked before may work again.</summary>
+    private static bool IsSlow(ConnectionEnd end) =>
         end is { ByServer: true, ReasonCode: MqttReasonCode.NotAuthorized or MqttReasonCode.Banned };
 
     private static bool IsHopeless(Exception error) => error is ArgumentException or MqttConnectException

@@ -39,7 +39,8 @@ internal sealed class ServerSubscription
     /// <summary>Whether the server has yet to hear, or to grant, what is wanted.</summary>
     public bool MustBeSent => !IsGranted || GrantedGeneration < Generation;
 
-    public MqttReasonCode GrantedReasonCode { get; set; }
+    /// <summary>What the server has granted: what a refused change goes back to.</summary>
+    public MqttTopicSubscription? GrantedOptions { get; set; }
 
     /// <summary>The identifiers it was given, one a generation, for as long as messages with them may come.</summary>
     public List<int> Identifiers { get; } = [];
@@ -57,6 +58,7 @@ internal sealed class ServerSubscription
     public void BeginAnew(bool mayBeAtServer)
     {
         IsGranted = false;
+        GrantedOptions = null;
         MayBeAtServer &= mayBeAtServer;
         GrantedGeneration = 0;
         SentGeneration = 0;
@@ -79,7 +81,7 @@ internal sealed class ServerSubscription
 internal sealed record LocalSubscription(MqttSubscription Subscription, MqttTopicSubscription Requested, int Generation);
 
 /// <summary>A SUBSCRIBE that awaits its SUBACK: the owner of its packet identifier.</summary>
-internal sealed record SubscribeExchange(ServerSubscription Target, int Generation);
+internal sealed record SubscribeExchange(ServerSubscription Target, int Generation, MqttTopicSubscription Options);
 
 /// <summary>An UNSUBSCRIBE that awaits its UNSUBACK: the owner of its packet identifier.</summary>
 internal sealed record UnsubscribeExchange(ServerSubscription Target, List<UnsubscribeRequest> Requests);

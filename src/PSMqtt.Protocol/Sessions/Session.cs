@@ -209,7 +209,7 @@ internal sealed class Session
         }
     }
 
-    /// <summary>A full queue has room again. Takes the lock.</summary>
+    /// <summary>A full queue has room again, or an answer is awaited that the reader must read. Takes the lock.</summary>
     public void RoomMade()
     {
         lock (Gate)
@@ -369,6 +369,15 @@ internal sealed class Session
         string topic = _topics.GetTopic(packet.Topic);
         _aliases.Set(packet.TopicAlias, topic);
         return topic;
+    }
+
+    /// <summary>An answer has come that nobody asked for, to something that is not the session's. Takes the lock.</summary>
+    public void CountStray()
+    {
+        lock (Gate)
+        {
+            StrayAcknowledgements++;
+        }
     }
 
     private void Count(bool wasAwaited) => StrayAcknowledgements += wasAwaited ? 0 : 1;

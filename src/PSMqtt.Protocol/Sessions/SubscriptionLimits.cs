@@ -1,3 +1,4 @@
+using PSMqtt.Protocol.Packets;
 using PSMqtt.Protocol.Topics;
 
 namespace PSMqtt.Protocol.Sessions;
@@ -5,7 +6,10 @@ namespace PSMqtt.Protocol.Sessions;
 /// <summary>Checks a subscription against what the server announced in CONNACK, before it is sent.</summary>
 internal static class SubscriptionLimits
 {
-    public static void Check(MqttTopicSubscription wanted, MqttConnectResult limits)
+    /// <summary>The largest subscription identifier: the longest, too.</summary>
+    public const int LargestIdentifier = 268_435_455;
+
+    public static void Check(MqttTopicSubscription wanted, IReadOnlyList<MqttUserProperty> userProperties, MqttConnectResult limits)
     {
         var filter = TopicFilter.Parse(wanted.Filter);
         if (filter.HasWildcards && !limits.WildcardSubscriptionAvailable)
@@ -22,11 +26,32 @@ internal static class SubscriptionLimits
         {
             string? option = wanted.NoLocal ? "No Local"
                 : wanted.RetainAsPublished ? "Retain As Published"
-                : wanted.RetainHandling != MqttRetainHandling.SendAtSubscribe ? "Retain Handling" : null;
+                : wanted.RetainHandling != MqttRetainHandling.SendAtSubscribe ? "Retain Handling"
+                : userProperties.Count > 0 ? "User Properties" : null;
             if (option is not null)
             {
                 throw NotSupported(wanted, $"it asks for {option}, which only MQTT 5.0 has, and this connection speaks an older version.");
             }
+        }
+
+        var packet = new SubscribePacket
+        {
+            PacketIdentifier = 1,
+            SubscriptionIdentifier = limits.SubscriptionIdentifiersAvailable ? LargestIdentifier : null,
+            Subscriptions = [wanted],
+            UserProperties = userProperties,
+        };
+        MqttPacketWriter measure = MqttPacketWriter.Measuring;
+        packet.WriteBody(ref measure, limits.ProtocolVersion);
+        int size = 1 + VariableByteInteger.GetSize(measure.Length) + measure.Length;
+        if (size > limits.MaximumPacketSize)
+        {
+            throw new MqttOperationException(
+                MqttOperation.Subscribe,
+                MqttOperationFailure.PacketTooLarge,
+                $"The subscription to '{wanted.Filter}' makes a packet of {size:N0} bytes, and the server takes {limits.MaximumPacketSize:N0} at most "
+                + "[MQTT-3.2.2-15]. Use a shorter filter, or raise the server's limit.")
+            { Topic = wanted.Filter };
         }
     }
 

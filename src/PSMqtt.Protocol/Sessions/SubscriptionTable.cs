@@ -10,7 +10,11 @@ namespace PSMqtt.Protocol.Sessions;
 /// </summary>
 internal sealed class SubscriptionTable
 {
-    private const int LargestIdentifier = 268_435_455;
+    /// <summary>
+    /// How many identifiers of a filter are remembered. Each SUBSCRIBE brings a new one, and messages with the one before may be on their way; those with a
+    /// forgotten one find their way by their topic.
+    /// </summary>
+    private const int IdentifiersKept = 16;
 
     private readonly PacketIdentifiers _packetIdentifiers;
     private readonly ISessionStore? _store;
@@ -61,7 +65,7 @@ internal sealed class SubscriptionTable
         {
             if (_limits is not null)
             {
-                SubscriptionLimits.Check(wanted, _limits);
+                SubscriptionLimits.Check(wanted, subscription.Options.UserProperties, _limits);
             }
 
             CheckConflict(wanted);
@@ -117,25 +121,7 @@ internal sealed class SubscriptionTable
                 continue;
             }
 
-            // A later subscribe to the same filter starts afresh: what still comes for this one must not reach it.
-            _byFilter.Remove(wanted.Filter);
-            _trie.Remove(wanted.Filter, server);
-            if (server.MayBeAtServer)
-            {
-                if (_writer is not null)
-                {
-                    request.Expect();
-                    TrySendUnsubscribe(server, request);
-                }
-                else
-                {
-                    _unwanted[wanted.Filter] = server;
-                }
-            }
-            else
-            {
-                ForgetIdentifiers(server);
-            }
+            Release(server, request);
         }
 
         request.EndOfFilters();
@@ -179,7 +165,7 @@ internal sealed class SubscriptionTable
             {
                 try
                 {
-                    SubscriptionLimits.Check(server.Options, limits);
+                    SubscriptionLimits.Check(server.Options, server.UserProperties, limits);
                     TrySendSubscribe(server);
                 }
                 catch (MqttOperationException e)
@@ -295,7 +281,7 @@ internal sealed class SubscriptionTable
                 $"The server refused the subscription to '{filter}': {code.Describe()}"
                 + (packet.ReasonString is { Length: > 0 } words ? $" ({words})" : string.Empty))
             { Topic = filter, ReasonCode = code, ReasonString = packet.ReasonString };
-            RefuseGeneration(server, exchange.Generation, error);
+            Refuse(server, exchange.Generation, error);
             return true;
         }
 
@@ -303,8 +289,8 @@ internal sealed class SubscriptionTable
         {
             server.IsGranted = true;
             server.GrantedGeneration = exchange.Generation;
-            server.GrantedReasonCode = code;
-            _store?.Append(new SessionChange(SessionChangeKind.Subscribed, Subscription: server.Options));
+            server.GrantedOptions = exchange.Options;
+            _store?.Append(new SessionChange(SessionChangeKind.Subscribed, Subscription: exchange.Options));
         }
 
         for (int i = server.Waiting.Count - 1; i >= 0; i--)
@@ -456,7 +442,9 @@ internal sealed class SubscriptionTable
                 return true;
             }
 
-            bool sendsThis = !isRetained || filter.RetainHandling == local.Requested.RetainHandling;
+            // Retained messages that are only sent for a new subscription may not have been sent for that filter.
+            bool sendsThis = !isRetained
+                || (filter.RetainHandling == MqttRetainHandling.SendAtSubscribe && local.Requested.RetainHandling == MqttRetainHandling.SendAtSubscribe);
             if (sendsThis
                 && filter.NoLocal == local.Requested.NoLocal
                 && _byFilter.TryGetValue(filter.Filter, out ServerSubscription? server)
@@ -594,16 +582,21 @@ internal sealed class SubscriptionTable
         {
             do
             {
-                _lastIdentifier = _lastIdentifier == LargestIdentifier ? 1 : _lastIdentifier + 1;
+                _lastIdentifier = _lastIdentifier == SubscriptionLimits.LargestIdentifier ? 1 : _lastIdentifier + 1;
             }
             while (_byIdentifier.ContainsKey(_lastIdentifier));
 
             identifier = _lastIdentifier;
             server.Identifiers.Add(_lastIdentifier);
             _byIdentifier.Add(_lastIdentifier, (server, server.Generation));
+            if (server.Identifiers.Count > IdentifiersKept)
+            {
+                _byIdentifier.Remove(server.Identifiers[0]);
+                server.Identifiers.RemoveAt(0);
+            }
         }
 
-        var exchange = new SubscribeExchange(server, server.Generation);
+        var exchange = new SubscribeExchange(server, server.Generation, server.Options);
         ushort packetIdentifier = _packetIdentifiers.Take(exchange);
         _subscribing.Add((packetIdentifier, exchange));
         server.SentGeneration = server.Generation;
@@ -628,35 +621,90 @@ internal sealed class SubscriptionTable
             .Write(_writer!.Output, _limits!.ProtocolVersion);
     }
 
-    private void RefuseGeneration(ServerSubscription server, int generation, MqttOperationException error)
+    /// <summary>
+    /// The server has refused a SUBSCRIBE. Those who wait for it are refused. Those who had the filter before keep it, if the server does: a refused change
+    /// leaves what was granted as it is.
+    /// </summary>
+    private void Refuse(ServerSubscription server, int generation, MqttOperationException error)
     {
-        if (!server.IsGranted && server.SentGeneration == generation)
+        for (int i = server.Waiting.Count - 1; i >= 0; i--)
         {
-            // The server does not have it: nothing to unsubscribe, and a later newcomer asks again.
-            server.MayBeAtServer = false;
-            server.SentGeneration = 0;
+            (SubscribeRequest request, int awaited) = server.Waiting[i];
+            if (awaited <= generation)
+            {
+                server.Waiting.RemoveAt(i);
+                request.Fail(error);
+                server.Locals.RemoveAll(l => ReferenceEquals(l.Subscription, request.Subscription));
+            }
         }
 
-        // Those who share a filter that the server granted before keep it: only who asked for more is refused.
-        var refused = server.Waiting.Where(w => w.Generation >= generation).ToList();
-        server.Waiting.RemoveAll(w => w.Generation >= generation);
-        if (refused.Count == 0 && server.Locals.Count > 0)
+        if (generation < server.SentGeneration)
         {
-            Refuse(server, error);
+            // A later SUBSCRIBE is under way, and its answer decides about the rest.
             return;
         }
 
-        refused.ForEach(w => w.Request.Fail(error));
+        if (server.IsGranted)
+        {
+            server.Options = server.GrantedOptions!;
+            server.GrantedGeneration = generation;
+            if (server.Locals.Count == 0 && IsInUse(server))
+            {
+                // Who had it before has left meanwhile.
+                Release(server, null);
+            }
+
+            return;
+        }
+
+        Refuse(server, error);
     }
 
+    /// <summary>The server does not have a filter, and will not: everybody loses it.</summary>
     private void Refuse(ServerSubscription server, MqttOperationException error)
     {
-        server.IsGranted = false;
+        server.SentGeneration = 0;
+        server.MayBeAtServer = false;
         server.Waiting.ForEach(w => w.Request.Fail(error));
         server.Waiting.Clear();
-        foreach (LocalSubscription local in server.Locals.ToArray())
+        foreach (LocalSubscription local in server.Locals)
         {
             Lost?.Invoke(local.Subscription, error);
+        }
+
+        server.Locals.Clear();
+        if (IsInUse(server))
+        {
+            string filter = server.Filter.ToString();
+            _byFilter.Remove(filter);
+            _trie.Remove(filter, server);
+        }
+
+        ForgetIdentifiers(server);
+    }
+
+    private bool IsInUse(ServerSubscription server) =>
+        _byFilter.TryGetValue(server.Filter.ToString(), out ServerSubscription? present) && ReferenceEquals(present, server);
+
+    /// <summary>Nobody here wants a filter any more.</summary>
+    private void Release(ServerSubscription server, UnsubscribeRequest? request)
+    {
+        // A later subscribe to the same filter starts afresh: what still comes for this one must not reach it.
+        string filter = server.Filter.ToString();
+        _byFilter.Remove(filter);
+        _trie.Remove(filter, server);
+        if (!server.MayBeAtServer)
+        {
+            ForgetIdentifiers(server);
+        }
+        else if (_writer is not null)
+        {
+            request?.Expect();
+            TrySendUnsubscribe(server, request);
+        }
+        else
+        {
+            _unwanted[filter] = server;
         }
     }
 

@@ -51,6 +51,7 @@ internal static class EngineErrors
         MqttConnectFailure.ConnectTimeout => MqttErrors.ConnectTimeout,
         MqttConnectFailure.NoResponse => MqttErrors.NoResponse,
         MqttConnectFailure.NotMqtt => MqttErrors.NotMqtt,
+        MqttConnectFailure.ProtocolError => MqttErrors.ProtocolError,
         MqttConnectFailure.ClosedByPeer => MqttErrors.ClosedByPeer,
         MqttConnectFailure.Refused => MqttErrors.ConnectRefused,
         MqttConnectFailure.UnsupportedVersion => MqttErrors.UnsupportedVersion,
