@@ -206,9 +206,9 @@ internal sealed class Connection
                 ReceiveAuthentication(AuthPacket.Read(frame, version));
                 break;
             case MqttPacketType.ConnAck:
-                throw Unexpected(frame.Type, version == MqttProtocolVersion.V500 ? "MQTT-3.2.0-2" : "MQTT-4.8.0-1", "it has sent one already");
+                throw Unexpected(frame.Type, "MQTT-3.2.0-2", "it has sent one already");
             default:
-                throw Unexpected(frame.Type, "MQTT-2.1.2", "in this version of MQTT a server may not");
+                throw Unexpected(frame.Type, "MQTT-4.13.1-1", "in this version of MQTT a server may not");
         }
     }
 

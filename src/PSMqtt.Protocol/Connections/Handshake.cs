@@ -53,7 +53,7 @@ internal sealed class Handshake
         {
             // A call that was cut off in the middle may say so in its own words.
             cancellationToken.ThrowIfCancellationRequested();
-            throw TimedOut(isConnected: transport is not null);
+            throw TimedOut(isConnected: transport is not null, null);
         }
         finally
         {
@@ -213,7 +213,7 @@ internal sealed class Handshake
         {
             throw new MqttProtocolException(
                 MqttReasonCode.ProtocolError,
-                Version == MqttProtocolVersion.V500 ? "MQTT-3.2.2-4" : "MQTT-3.2.2-1",
+                Version == MqttProtocolVersion.V500 ? "MQTT-3.2.2-2" : "MQTT-3.2.2-1",
                 "The server says that it has kept a session, though a clean one was asked for.");
         }
 

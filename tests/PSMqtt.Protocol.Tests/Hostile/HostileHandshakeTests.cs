@@ -15,7 +15,7 @@ public sealed class HostileHandshakeTests
     [InlineData("PINGRESP first", V311, "D0 00", "MQTT-3.2.0-1", MqttReasonCode.ProtocolError)]
     [InlineData("PINGRESP first", V500, "D0 00", "MQTT-3.2.0-1", MqttReasonCode.ProtocolError)]
     [InlineData("CONNECT first", V500, "10 0D 0004 4D515454 05 00 0000 00 0000", "MQTT-3.2.0-1", MqttReasonCode.ProtocolError)]
-    [InlineData("AUTH without a method", V500, "F0 06 18 04 15 0001 6D", "MQTT-3.2.0-1", MqttReasonCode.ProtocolError)]
+    [InlineData("AUTH without a method", V500, "F0 06 18 04 15 0001 6D", "MQTT-4.12.0-6", MqttReasonCode.ProtocolError)]
     [InlineData("AUTH", V311, "F0 00", "MQTT-3.2.0-1", MqttReasonCode.ProtocolError)]
     [InlineData("DISCONNECT", V311, "E0 00", "MQTT-3.2.0-1", MqttReasonCode.ProtocolError)]
     [InlineData("CONNACK with reserved header flags", V311, "21 02 00 00", "MQTT-2.1.3-1", MqttReasonCode.MalformedPacket)]
