@@ -141,6 +141,11 @@ internal sealed class SubscriptionTable
         _isInherited = isInherited;
         if (!isSessionPresent)
         {
+            foreach (ServerSubscription server in _unwanted.Values)
+            {
+                ForgetIdentifiers(server);
+            }
+
             _unwanted.Clear();
         }
 
