@@ -34,8 +34,11 @@ $env:DOTNET_CLI_TELEMETRY_OPTOUT = '1'
 $env:DOTNET_NOLOGO = '1'
 
 function Invoke-Build {
-    & dotnet build $solution -c Release -nologo -v quiet -clp:NoSummary | Out-Host
-    $LASTEXITCODE -eq 0
+    'Building...' | Out-Host
+    $log = & dotnet build $solution -c Release -nologo -v quiet
+    $succeeded = $LASTEXITCODE -eq 0
+    if (-not $succeeded) { $log | Out-Host }
+    $succeeded
 }
 
 # Passed, failed and skipped from the closing line of xunit or of a Pester run; nothing where there is none.

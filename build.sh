@@ -21,7 +21,12 @@ host="$root/tests/PSMqtt.TestHost/bin/Release/net10.0/PSMqtt.TestHost.dll"
 passed=0 failed=0 skipped=0
 
 build() {
-    dotnet build "$root/PSMqtt.slnx" -c Release -nologo -v quiet -clp:NoSummary
+    local log
+    echo "Building..."
+    if ! log="$(dotnet build "$root/PSMqtt.slnx" -c Release -nologo -v quiet 2>&1)"; then
+        echo "$log"
+        return 1
+    fi
 }
 
 # Prints "passed failed skipped" from the closing line of xunit or of the test host; nothing where there is none.

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Management.Automation;
 using System.Management.Automation.Runspaces;
 
@@ -28,7 +27,7 @@ internal static class ScriptRun
         try
         {
             // Arguments arrive as text. Parsed as a command line they bind as they would from a shell: -Name, -Switch, values.
-            powershell.AddScript("& " + string.Join(' ', arguments.Select(Quote).Prepend(Quote(Path.GetFullPath(script)))));
+            powershell.AddScript($"& {string.Join(' ', arguments.Select(Quote).Prepend(Quote(Path.GetFullPath(script))))}; $global:______succeeded = $?");
             powershell.AddCommand("Out-Default");
             powershell.Commands.Commands[0].MergeMyResults(PipelineResultTypes.Error, PipelineResultTypes.Output);
             powershell.Invoke();
@@ -47,8 +46,19 @@ internal static class ScriptRun
             Console.CancelKeyPress -= stop;
         }
 
-        object? exitCode = runspace.SessionStateProxy.GetVariable("LASTEXITCODE");
-        return host.ExitCode ?? (exitCode is null ? 0 : Convert.ToInt32(exitCode, CultureInfo.InvariantCulture));
+        // As with pwsh -File: what exit has said; 1 where the script could not be called; the exit code of a program that it ran is its own affair.
+        if (host.ExitCode is { } exitCode)
+        {
+            return exitCode;
+        }
+
+        if (LanguagePrimitives.IsTrue(runspace.SessionStateProxy.GetVariable("______succeeded")))
+        {
+            return 0;
+        }
+
+        int last = LanguagePrimitives.ConvertTo<int>(runspace.SessionStateProxy.GetVariable("LASTEXITCODE"));
+        return last == 0 ? 1 : last;
     }
 
     private static string Quote(string argument) =>

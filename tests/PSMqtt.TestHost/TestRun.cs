@@ -8,6 +8,9 @@ namespace PSMqtt.TestHost;
 /// <summary>Runs test files, one after the other, each in a runspace of its own.</summary>
 internal sealed class TestRun(TestOptions options, TextWriter output)
 {
+    /// <summary>So many times, a second apart, a file that takes too long is told to stop.</summary>
+    private const int StopAttempts = 20;
+
     private int _passed;
     private int _failed;
     private int _skipped;
@@ -48,29 +51,42 @@ internal sealed class TestRun(TestOptions options, TextWriter output)
 
         // Not disposed of here: that would wait for a pipeline that does not stop.
         var powershell = PowerShell.Create();
-        var thread = new Thread(() => Guarded(session, powershell)) { IsBackground = true, Name = Path.GetFileName(session.File) };
+        var limit = new CancellationTokenSource();
+        var thread = new Thread(() => Guarded(session, powershell, limit.Token)) { IsBackground = true, Name = Path.GetFileName(session.File) };
         thread.Start();
         if (thread.Join(options.Limit))
         {
             powershell.Dispose();
+            limit.Dispose();
             return true;
         }
 
         string what = session.Running is { } test ? $"'{test.FullName}' (line {test.Line})" : "its setup or teardown";
         session.FailFile($"The file took longer than {options.Limit.TotalSeconds} seconds. It was in {what} and was stopped.");
-        _ = Task.Run(() => powershell.BeginStop(null, null)); // It calls StopProcessing of the cmdlet at work, which may hang as well.
-        return thread.Join(TimeSpan.FromSeconds(30));
+        limit.Cancel();
+        for (int attempt = 0; attempt < StopAttempts; attempt++)
+        {
+            // On another thread, because it calls StopProcessing of the cmdlet at work, which may hang as well. More than once, because a phase that
+            // is just about to begin does not notice.
+            _ = Task.Run(() => powershell.BeginStop(null, null));
+            if (thread.Join(TimeSpan.FromSeconds(1)))
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
-    private void Guarded(TestSession session, PowerShell powershell)
+    private void Guarded(TestSession session, PowerShell powershell, CancellationToken limit)
     {
         try
         {
-            RunPhases(session, powershell);
+            RunPhases(session, powershell, limit);
         }
-        catch (PipelineStoppedException)
+        catch (Exception) when (limit.IsCancellationRequested)
         {
-            // The limit was reached, and has been reported.
+            // It took too long, which has been reported.
         }
         catch (RuntimeException e)
         {
@@ -78,7 +94,7 @@ internal sealed class TestRun(TestOptions options, TextWriter output)
         }
     }
 
-    private void RunPhases(TestSession session, PowerShell powershell)
+    private void RunPhases(TestSession session, PowerShell powershell, CancellationToken limit)
     {
         var host = new ConsolePSHost(output, output, colours: false);
         using Runspace runspace = HostRunspace.Open(host, forTests: true);
@@ -87,7 +103,7 @@ internal sealed class TestRun(TestOptions options, TextWriter output)
 
         // Inside a try an unknown command ends discovery, as any other error does, instead of leaving out a block without a word.
         powershell.AddScript("param($file) try { & $file } catch { throw }").AddArgument(session.File);
-        Invoke(powershell);
+        Invoke(powershell, limit);
         if (session.Root.Items.Count == 0)
         {
             session.FailFile("There is no test in it.");
@@ -106,7 +122,7 @@ internal sealed class TestRun(TestOptions options, TextWriter output)
             using Runspace withModule = HostRunspace.Open(host, forTests: false);
             using var import = PowerShell.Create(withModule);
             import.AddCommand("Import-Module").AddParameter("Name", module).AddParameter("ErrorAction", ActionPreference.Stop);
-            Invoke(import);
+            Invoke(import, limit);
             session.CheckTestsThatNeedPwsh(withModule);
         }
 
@@ -118,14 +134,16 @@ internal sealed class TestRun(TestOptions options, TextWriter output)
 
         powershell.Commands.Clear();
         powershell.AddCommand(TestLanguage.RunBlockFunction).AddArgument(session.Root);
-        Invoke(powershell);
+        Invoke(powershell, limit);
         session.FailWhatDidNotRun();
     }
 
-    private static void Invoke(PowerShell powershell)
+    private static void Invoke(PowerShell powershell, CancellationToken limit)
     {
         powershell.AddCommand("Out-Default");
         powershell.Commands.Commands[0].MergeMyResults(PipelineResultTypes.Error, PipelineResultTypes.Output);
+        limit.ThrowIfCancellationRequested();
         powershell.Invoke();
+        limit.ThrowIfCancellationRequested();
     }
 }

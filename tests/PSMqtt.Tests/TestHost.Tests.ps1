@@ -107,6 +107,20 @@ Describe 'PSMqtt.TestHost run' {
         @($run.Lines -match '^a b\s+True') | Should -HaveCount 1
     }
 
+    It 'exits with 1 when the arguments do not fit' {
+        [IO.File]::WriteAllText($script, 'param([int]$Code) exit 0')
+        $run = Invoke-TestHost run $script -Code x
+        $run.ExitCode | Should -Be 1
+        $run.Errors | Should -Match 'Code'
+    }
+
+    It 'does not take the exit code of a program for its own' {
+        [IO.File]::WriteAllText($script, '& dotnet no-such-command 2>&1 | Out-Null; "code $LASTEXITCODE"')
+        $run = Invoke-TestHost run $script
+        $run.Lines[-1] | Should -Match '^code [1-9]'
+        $run.ExitCode | Should -Be 0
+    }
+
     It 'prints an error and exits with 1' {
         [IO.File]::WriteAllText($script, 'throw "something went wrong"')
         $run = Invoke-TestHost run $script
