@@ -4,6 +4,12 @@ Describe 'Connect-Mqtt over TLS' {
         . "$PSScriptRoot/Peers.ps1"
         $folder = [IO.Directory]::CreateTempSubdirectory('psmqtt').FullName
 
+        function New-Secret([string] $Text) {
+            $secret = [securestring]::new()
+            $Text.ToCharArray().ForEach({ $secret.AppendChar($_) })
+            $secret
+        }
+
         function New-Certificate($Name) {
             $key = [Security.Cryptography.RSA]::Create(2048)
             $request = [Security.Cryptography.X509Certificates.CertificateRequest]::new(
@@ -16,12 +22,17 @@ Describe 'Connect-Mqtt over TLS' {
             [IO.File]::WriteAllText("$folder/$Name.pem", $certificate.ExportCertificatePem())
             [IO.File]::WriteAllText("$folder/$Name.key", $key.ExportPkcs8PrivateKeyPem())
             [IO.File]::WriteAllBytes("$folder/$Name.pfx", $certificate.Export('Pfx', 'secret'))
+            $cipher = [Security.Cryptography.PbeParameters]::new('Aes256Cbc', [Security.Cryptography.HashAlgorithmName]::SHA256, 1000)
+            [IO.File]::WriteAllText("$folder/$Name.locked", $key.ExportEncryptedPkcs8PrivateKeyPem('secret', $cipher))
             [Security.Cryptography.X509Certificates.X509Certificate2]::new("$folder/$Name.pfx", 'secret')
         }
 
         $server = New-Certificate 'localhost'
         $null = New-Certificate 'elsewhere'
         $null = New-Certificate 'client'
+        [IO.File]::WriteAllText("$folder/text", 'not a certificate')
+        [IO.File]::WriteAllText("$folder/both.pem", [IO.File]::ReadAllText("$folder/client.pem") + "`n" + [IO.File]::ReadAllText("$folder/client.key"))
+        [IO.File]::WriteAllBytes("$folder/public.pfx", [Security.Cryptography.X509Certificates.X509Certificate2]::new("$folder/client.pem").Export('Pfx'))
 
         # What Connect-Mqtt says to a TLS server with the certificate for localhost: the connection's state, or the error's identifier.
         function Invoke-Tls([string] $Parameters, [switch] $AskForCertificate, $Scheme = 'mqtts') {
@@ -67,24 +78,153 @@ Describe 'Connect-Mqtt over TLS' {
 
     It 'shows its own certificate: <how>' -ForEach @(
         @{ how = 'PEM and key'; parameters = '-Certificate "$folder/client.pem" -CertificateKey "$folder/client.key"' }
+        @{ how = 'PEM with its key'; parameters = '-Certificate "$folder/both.pem"' }
+        @{ how = 'a file object'; parameters = '-Certificate ([IO.FileInfo]::new("$folder/both.pem"))' }
+        @{ how = 'a certificate object'; parameters = '-Certificate ([Security.Cryptography.X509Certificates.X509Certificate2]::CreateFromPemFile("$folder/both.pem"))' }
+        @{ how = 'PEM and encrypted key'; parameters = '-Certificate "$folder/client.pem" -CertificateKey "$folder/client.locked" -CertificatePassword (& { $p = [securestring]::new(); "secret".ToCharArray().ForEach({ $p.AppendChar($_) }); $p })' }
         @{ how = 'PFX and password'; parameters = '-Certificate "$folder/client.pfx" -CertificatePassword (& { $p = [securestring]::new(); "secret".ToCharArray().ForEach({ $p.AppendChar($_) }); $p })' }
     ) {
         Invoke-Tls "-CACertificate `$certificate $parameters" -AskForCertificate | Should -Be 'Connected'
         $global:seenCertificate | Should -Be 'CN=client'
     }
 
+    It 'takes several authorities, and files with a password' {
+        $password = '-CertificatePassword (& { $p = [securestring]::new(); "secret".ToCharArray().ForEach({ $p.AppendChar($_) }); $p })'
+        Invoke-Tls '-CACertificate "$folder/elsewhere.pem", $certificate' | Should -Be 'Connected'
+        Invoke-Tls '-CACertificate ([Security.Cryptography.X509Certificates.X509Certificate2Collection]::new($certificate))' | Should -Be 'Connected'
+        Invoke-Tls "-CACertificate `"`$folder/elsewhere.pem`", `"`$folder/localhost.pfx`" $password" | Should -Be 'Connected'
+        Invoke-Tls "-CACertificate `"`$folder/localhost.pem`" -Certificate `"`$folder/client.pfx`" $password" -AskForCertificate | Should -Be 'Connected'
+    }
+
     It 'skips the check when it is told to' { Invoke-Tls '-SkipCertificateCheck' | Should -Be 'Connected' }
 
-    It 'reports: <how>' -ForEach @(
-        @{ how = 'a certificate that nobody trusts'; parameters = ''; id = 'MqttCertificateUntrusted' }
-        @{ how = 'a file that is not there'; parameters = '-CACertificate "$folder/none.pem"'; id = 'MqttFileNotFound' }
-        @{ how = 'a file that is no certificate'; parameters = '-CACertificate "$folder/client.key"'; id = 'MqttCertificateUnreadable' }
-        @{ how = 'a certificate without its key'; parameters = '-Certificate "$folder/client.pem"'; id = 'MqttCertificateKeyUnusable' }
-        @{ how = 'the key of another certificate'; parameters = '-Certificate "$folder/client.pem" -CertificateKey "$folder/elsewhere.key"'; id = 'MqttCertificateKeyUnusable' }
-        @{ how = 'a file whose password is missing'; parameters = '-Certificate "$folder/client.pfx"'; id = 'MqttCertificatePasswordWrong' }
-        @{ how = 'a key without its certificate'; parameters = '-CertificateKey "$folder/client.key"'; id = 'MqttInvalidOption' }
+    It 'reports a certificate that nobody trusts' { Invoke-Tls '' | Should -Be 'MqttCertificateUntrusted,PSMqtt.Commands.ConnectMqttCommand' }
+
+    It 'reports before it connects: <how>' -ForEach @(
+        @{ how = 'a file that is not there'; use = @{ CACertificate = 'none.pem' }; id = 'MqttCertificateFileNotFound' }
+        @{ how = 'a drive that is not there'; use = @{ Certificate = 'NoSuchDrive:none.pem' }; id = 'MqttCertificateFileNotFound' }
+        @{ how = 'a key file that is not there'; use = @{ Certificate = 'client.pem'; CertificateKey = 'none.key' }; id = 'MqttCertificateFileNotFound' }
+        @{ how = 'a folder instead of a file'; use = @{ CACertificate = '.' }; id = 'MqttCertificateUnreadable' }
+        @{ how = 'a file that is no certificate'; use = @{ CACertificate = 'client.key' }; id = 'MqttNotACertificate' }
+        @{ how = 'one bad file among good ones'; use = @{ CACertificate = 'localhost.pem', 'text' }; id = 'MqttNotACertificate' }
+        @{ how = 'a certificate without its key'; use = @{ Certificate = 'client.pem' }; id = 'MqttCertificateKeyMissing' }
+        @{ how = 'a PFX file without a key'; use = @{ Certificate = 'public.pfx' }; id = 'MqttCertificateKeyMissing' }
+        @{ how = 'a key file without a key'; use = @{ Certificate = 'client.pem'; CertificateKey = 'elsewhere.pem' }; id = 'MqttCertificateKeyUnusable' }
+        @{ how = 'a key file beside a PFX file'; use = @{ Certificate = 'client.pfx'; CertificateKey = 'client.key' }; id = 'MqttCertificateKeyUnusable' }
+        @{ how = 'the key of another certificate'; use = @{ Certificate = 'client.pem'; CertificateKey = 'elsewhere.key' }; id = 'MqttCertificateKeyMismatch' }
+        @{ how = 'a PFX file whose password is missing'; use = @{ Certificate = 'client.pfx' }; id = 'MqttCertificatePasswordRequired' }
+        @{ how = 'a key whose password is missing'; use = @{ Certificate = 'client.pem'; CertificateKey = 'client.locked' }; id = 'MqttCertificatePasswordRequired' }
+        @{ how = 'a wrong password of a PFX file'; use = @{ Certificate = 'client.pfx' }; password = 'other'; id = 'MqttCertificateWrongPassword' }
+        @{ how = 'a wrong password of a key'; use = @{ Certificate = 'client.pem'; CertificateKey = 'client.locked' }; password = 'other'; id = 'MqttCertificateWrongPassword' }
     ) {
-        Invoke-Tls $parameters | Should -Be "$id,PSMqtt.Commands.ConnectMqttCommand"
+        $parameters = @{}
+        foreach ($name in $use.Keys) { $parameters[$name] = @($use[$name]).ForEach({ if ($_ -like '*:*') { $_ } else { "$folder/$_" } }) }
+        if ($parameters.CertificateKey) { $parameters.CertificateKey = $parameters.CertificateKey[0] }
+        if ($parameters.Certificate) { $parameters.Certificate = $parameters.Certificate[0] }
+        if ($password) { $parameters.CertificatePassword = New-Secret $password }
+        $peer = New-Peer
+        try {
+            $thrown = { Connect-Mqtt "mqtts://localhost:$($peer.LocalEndpoint.Port)" -TimeoutSeconds 20 @parameters } |
+                Should -Throw -ErrorId "$id,PSMqtt.Commands.ConnectMqttCommand" -PassThru
+            $thrown.ErrorDetails.RecommendedAction | Should -Not -BeNullOrEmpty
+            "$($thrown | Format-List * -Force | Out-String)" | Should -Not -BeLike '*other*secret*'
+            $peer.Pending() | Should -BeFalse
+        }
+        finally { $peer.Stop() }
+    }
+
+    It 'reports a certificate object that cannot be used: <how>' -ForEach @(
+        @{ how = 'without its key'; keyFile = $null; id = 'MqttCertificateKeyMissing' }
+        @{ how = 'with a key file'; keyFile = 'client.key'; id = 'MqttCertificateKeyUnusable' }
+    ) {
+        $parameters = @{ Certificate = [Security.Cryptography.X509Certificates.X509Certificate2]::new("$folder/client.pem") }
+        if ($keyFile) { $parameters.CertificateKey = "$folder/$keyFile" }
+        { Connect-Mqtt mqtts://localhost:1 @parameters } | Should -Throw -ErrorId "$id,PSMqtt.Commands.ConnectMqttCommand"
+    }
+
+    It 'reports a part without the other: <how>' -ForEach @(
+        @{ how = 'a key without its certificate'; parameters = @{ CertificateKey = 'client.key' } }
+        @{ how = 'a password without a file'; parameters = @{ CertificatePassword = [securestring]::new() } }
+    ) {
+        { Connect-Mqtt mqtts://localhost:1 @parameters } | Should -Throw -ErrorId 'MqttInvalidOption,PSMqtt.Commands.ConnectMqttCommand'
+    }
+
+    It 'reports -<_> where nothing is encrypted' -ForEach 'CACertificate', 'Certificate', 'ApplicationProtocol', 'SkipCertificateCheck', 'SkipHostNameCheck' {
+        $parameters = @{ $_ = if ($_ -like 'Skip*') { $true } else { 'x' } }
+        foreach ($server in 'localhost:1', 'mqtt://localhost:1', 'ws://localhost:1', 'unix:///nowhere') {
+            $thrown = { Connect-Mqtt $server @parameters } | Should -Throw -ErrorId 'MqttRequiresTls,PSMqtt.Commands.ConnectMqttCommand' -PassThru
+            $thrown.Exception.Message | Should -BeLike "-$_ needs TLS*"
+        }
+    }
+
+    It 'reports -Tls for a Unix domain socket' {
+        { Connect-Mqtt unix:///nowhere -Tls } | Should -Throw -ErrorId 'MqttRequiresTls,PSMqtt.Commands.ConnectMqttCommand'
+    }
+
+    It 'has an error of its own for every problem of a certificate' {
+        $assembly = [PSMqtt.MqttConnection].Assembly
+        $kindOf = $assembly.GetType('PSMqtt.Errors.EngineErrors').GetMethods([Reflection.BindingFlags] 'Static, NonPublic, Public').Where({
+                $_.Name -eq 'KindOf' -and $_.GetParameters()[0].ParameterType -eq [PSMqtt.Protocol.Transports.MqttCertificateProblem]
+            })[0]
+        $ids = foreach ($problem in [enum]::GetValues([PSMqtt.Protocol.Transports.MqttCertificateProblem])) {
+            $kindOf.Invoke($null, @($problem)).ForEach({ $_.GetType().GetProperty('Id').GetValue($_) })
+        }
+        [Collections.Generic.HashSet[string]]::new([string[]] $ids).Count | Should -Be 8
+        $ids | Should -Not -Contain 'MqttUnexpectedError'
+    }
+
+    Context 'warnings' {
+        BeforeAll {
+            # Names are looked up by a proxy, and this one is not there: no test asks the network for them.
+            $noProxy = New-MqttConnectionOption -Proxy http://127.0.0.1:1
+
+            function Get-Warning([hashtable] $Parameters) {
+                if (-not $Parameters.Option) { $Parameters.Option = $noProxy }
+                # What it leads to does not matter.
+                try { $null = Connect-Mqtt @Parameters -NoReconnect -TimeoutSeconds 5 -WarningVariable warnings -WarningAction SilentlyContinue } catch { $null = $_ }
+                $warnings.ForEach({ "$_" })
+            }
+
+            $credential = [pscredential]::new('somebody', (New-Secret 'secret'))
+        }
+
+        It 'warns of -SkipCertificateCheck and of -SkipHostNameCheck, each' {
+            $seen = @(Get-Warning @{ Server = 'mqtts://localhost:1'; SkipCertificateCheck = $true; SkipHostNameCheck = $true })
+            $seen.Count | Should -Be 2
+            $seen[0] | Should -BeLike '-SkipCertificateCheck*-CACertificate*'
+            $seen[1] | Should -BeLike '-SkipHostNameCheck*'
+            Get-Warning @{ Server = 'mqtts://localhost:1' } | Should -BeNullOrEmpty
+        }
+
+        It 'warns of a password that leaves the machine unencrypted: <how>' -ForEach @(
+            @{ how = 'a credential'; server = 'mqtt://broker.invalid:1'; use = 'Credential' }
+            @{ how = 'over WebSocket'; server = 'ws://broker.invalid:1'; use = 'Credential' }
+            @{ how = 'a password alone'; server = 'broker.invalid:1'; use = 'Password' }
+            @{ how = 'a script that answers'; server = 'broker.invalid:1'; use = 'CredentialScript' }
+            @{ how = 'in the URI'; server = 'mqtt://somebody:secret@broker.invalid:1'; use = '' }
+            @{ how = 'the second server'; server = 'mqtts://localhost:1', 'mqtt://broker.invalid:1'; use = 'Credential' }
+        ) {
+            $parameters = @{ Server = $server }
+            if ($use) { $parameters[$use] = @{ Credential = $credential; Password = New-Secret 'secret'; CredentialScript = { } }[$use] }
+            $seen = @(Get-Warning $parameters)
+            $seen.Count | Should -Be 1
+            $seen[0] | Should -BeLike '*unencrypted*broker.invalid:1*TLS*'
+            $seen[0] | Should -Not -BeLike '*secret*'
+        }
+
+        It 'warns of a password that leaves the machine by a proxy' {
+            $proxy = New-MqttConnectionOption -Proxy http://0.0.0.0:1 -ProxyCredential $credential
+            $seen = @(Get-Warning @{ Server = 'mqtt://localhost:1'; Credential = $credential; Option = $proxy })
+            $seen.Count | Should -Be 2
+            $seen[0] | Should -BeLike "*unencrypted*localhost:1*"
+            $seen[1] | Should -BeLike "*proxy's password*unencrypted*0.0.0.0*"
+        }
+
+        It 'says nothing where nobody can listen: <_>' -ForEach 'localhost:1', 'mqtt://127.0.0.1:1', 'mqtt://[::1]:1', 'unix:///nowhere', 'mqtts://broker.invalid:1', 'wss://broker.invalid:1' {
+            Get-Warning @{ Server = $_; Credential = $credential } | Should -BeNullOrEmpty
+        }
+
+        It 'says nothing where there is no password' { Get-Warning @{ Server = 'mqtt://broker.invalid:1' } | Should -BeNullOrEmpty }
     }
 
     It 'reports a server that speaks no TLS' {

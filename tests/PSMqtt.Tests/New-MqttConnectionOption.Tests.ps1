@@ -46,9 +46,17 @@ Describe 'New-MqttConnectionOption' {
         finally { [IO.File]::Delete($path) }
     }
 
+    It 'has certificates looked up for revocation when it is told to: <_>' -ForEach 'Online', 'Offline' {
+        (New-MqttConnectionOption).Client.Tls.RevocationMode | Should -Be 'NoCheck'
+        $option = New-MqttConnectionOption -CertificateRevocationCheck $_
+        $option.Client.Tls.RevocationMode | Should -Be $_
+        (Connect-Mqtt $broker.Uri -Option $option).Client.Options.Tls.RevocationMode | Should -Be $_
+    }
+
     It 'refuses what contradicts itself: <how>' -ForEach @(
         @{ how = 'delays'; parameters = @{ ReconnectDelay = 60; ReconnectDelayMaximum = 1 } }
         @{ how = 'half an authentication'; parameters = @{ AuthenticationMethod = 'X' } }
+        @{ how = 'a proxy of an unknown kind'; parameters = @{ Proxy = 'ftp://localhost:1' } }
     ) {
         { New-MqttConnectionOption @parameters } | Should -Throw -ErrorId 'MqttInvalidOption,PSMqtt.Commands.NewMqttConnectionOptionCommand'
     }

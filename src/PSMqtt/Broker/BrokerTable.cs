@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.Management.Automation.Runspaces;
+using PSMqtt.Dependencies;
 
 namespace PSMqtt.Broker;
 
@@ -9,6 +10,9 @@ internal static class BrokerTable
 {
     private static readonly ConcurrentDictionary<string, MqttBroker> s_brokers = new(StringComparer.OrdinalIgnoreCase);
     private static readonly ConcurrentDictionary<Guid, bool> s_watched = new();
+
+    private static readonly Lazy<IEmbeddedBrokerFactory> s_factory = new(
+        static () => DependencyLoadContext.Create<IEmbeddedBrokerFactory>("PSMqtt.Broker", "PSMqtt.Broker.EmbeddedBrokerFactory"));
 
     /// <summary>Those that run now, by name.</summary>
     public static IEnumerable<MqttBroker> All => s_brokers.Values.OrderBy(broker => broker.Name, StringComparer.OrdinalIgnoreCase);
@@ -21,7 +25,7 @@ internal static class BrokerTable
     public static async Task<MqttBroker> StartAsync(string? name, EmbeddedBrokerSettings settings, Runspace? runspace)
     {
         ThrowIfTaken(name);
-        IEmbeddedBroker embedded = BrokerLoadContext.Factory.Create(settings);
+        IEmbeddedBroker embedded = s_factory.Value.Create(settings);
         try
         {
             await embedded.StartAsync().ConfigureAwait(false);

@@ -142,6 +142,11 @@ public sealed class ConnectMqttCommand : MqttCommand
         MqttConnection connection = Create(GetOptions());
         try
         {
+            foreach (string warning in ConnectionWarnings.Of(connection.Client.Options))
+            {
+                WriteWarning(warning);
+            }
+
             if (NoWait)
             {
                 connection.Client.Start();
@@ -240,10 +245,12 @@ public sealed class ConnectMqttCommand : MqttCommand
     private MqttClientOptions GetOptions()
     {
         CheckCombinations();
+        MqttEndpoint[] servers = Array.ConvertAll(Server, ParseServer);
+        CheckTls(servers);
         MqttClientOptions options = Option?.Client ?? new MqttClientOptions();
         return options with
         {
-            Servers = Array.ConvertAll(Server, ParseServer),
+            Servers = servers,
             ClientId = ClientId,
             ProtocolVersion = ProtocolVersion,
             Credential = Credential is not null ? Credentials.From(Credential) : Password is not null ? Credentials.From(null, Password) : null,
@@ -256,21 +263,20 @@ public sealed class ConnectMqttCommand : MqttCommand
             ConnectTimeout = TimeSpan.FromSeconds(TimeoutSeconds),
             Reconnect = options.Reconnect with { Enabled = options.Reconnect.Enabled && !NoReconnect },
             Tls = GetTls(options.Tls),
+            ServiceRecordResolver = ServiceRecords.Instance,
         };
     }
 
     private MqttTlsOptions GetTls(MqttTlsOptions options)
     {
         Certificates certificates = new(this);
+        string? password = CertificatePassword is null ? null : new NetworkCredential(string.Empty, CertificatePassword).Password;
         try
         {
-            MqttClientCertificate? own = Certificate is null
-                ? null
-                : certificates.GetClientCertificate(
-                    Certificate, CertificateKey, CertificatePassword is null ? null : new NetworkCredential(string.Empty, CertificatePassword).Password);
+            MqttClientCertificate? own = Certificate is null ? null : certificates.GetClientCertificate(Certificate, CertificateKey, password);
             return options with
             {
-                CertificateAuthorities = CACertificate is null ? null : certificates.GetAuthorities(CACertificate),
+                CertificateAuthorities = CACertificate is null ? null : certificates.GetAuthorities(CACertificate, password),
                 ClientCertificate = own?.Certificate,
                 ClientCertificateChain = own?.Chain,
                 ApplicationProtocols = ApplicationProtocol ?? [],
@@ -280,13 +286,38 @@ public sealed class ConnectMqttCommand : MqttCommand
         }
         catch (SessionStateException exception)
         {
-            Fail(MqttErrors.FileNotFound.ToRecord(exception, Certificate ?? CACertificate));
+            // The drive of a path, or what a path into a store or a thumbprint names.
+            MqttErrorKind kind = exception is ItemNotFoundException ? MqttErrors.CertificateNotFound : MqttErrors.CertificateFileNotFound;
+            Fail(kind.ToRecord(exception, exception.ItemName));
             return null;
         }
         catch (MqttCertificateException exception)
         {
             Fail(exception, exception.Path);
             return null;
+        }
+    }
+
+    // A certificate that is never looked at would give a false sense of safety.
+    private void CheckTls(MqttEndpoint[] servers)
+    {
+        (string Name, bool Given)[] parameters =
+        [
+            (nameof(CACertificate), CACertificate is not null),
+            (nameof(Certificate), Certificate is not null),
+            (nameof(ApplicationProtocol), ApplicationProtocol is not null),
+            (nameof(SkipCertificateCheck), SkipCertificateCheck),
+            (nameof(SkipHostNameCheck), SkipHostNameCheck),
+        ];
+        if (!Array.Exists(servers, static server => server.IsTls) && Array.Find(parameters, static parameter => parameter.Given).Name is { } name)
+        {
+            Fail(MqttErrors.RequiresTls.ToRecord(
+                $"-{name} needs TLS, and '{string.Join(", ", servers.AsEnumerable())}' does without. Write mqtts:// or wss://, or add -Tls.", null));
+        }
+
+        if (Tls && Array.Find(servers, static server => !server.IsTls) is { } plain)
+        {
+            Fail(MqttErrors.RequiresTls.ToRecord($"'{plain}' cannot be used with -Tls: a Unix domain socket has no TLS. Leave -Tls out.", null));
         }
     }
 
@@ -315,9 +346,14 @@ public sealed class ConnectMqttCommand : MqttCommand
             Fail(MqttErrors.InvalidOption.ToRecord("Give only one of -Credential, -Password and -CredentialScript.", null));
         }
 
-        if (Certificate is null && (CertificateKey is not null || CertificatePassword is not null))
+        if (CertificateKey is not null && Certificate is null)
         {
-            Fail(MqttErrors.InvalidOption.ToRecord("-CertificateKey and -CertificatePassword need -Certificate.", null));
+            Fail(MqttErrors.InvalidOption.ToRecord("-CertificateKey needs -Certificate.", null));
+        }
+
+        if (CertificatePassword is not null && Certificate is null && CACertificate is null)
+        {
+            Fail(MqttErrors.InvalidOption.ToRecord("-CertificatePassword needs -Certificate, or -CACertificate.", null));
         }
     }
 

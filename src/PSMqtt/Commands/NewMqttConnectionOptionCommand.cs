@@ -2,6 +2,7 @@ using System.Collections;
 using System.Globalization;
 using System.Management.Automation;
 using System.Net;
+using System.Security.Cryptography.X509Certificates;
 using PSMqtt.Errors;
 using PSMqtt.Parameters;
 using PSMqtt.Protocol;
@@ -103,6 +104,13 @@ public sealed class NewMqttConnectionOptionCommand : PSCmdlet
     [ValidateNotNull]
     public PSCredential? ProxyCredential { get; set; }
 
+    /// <summary>
+    /// Whether the certificates of servers are looked up in their issuers' lists of revoked ones. Default: None, because a machine without a way to the
+    /// issuers could not connect.
+    /// </summary>
+    [Parameter]
+    public MqttRevocationCheck CertificateRevocationCheck { get; set; }
+
     /// <summary>Headers of the WebSocket upgrade request.</summary>
     [Parameter]
     [ValidateNotNull]
@@ -164,7 +172,8 @@ public sealed class NewMqttConnectionOptionCommand : PSCmdlet
             RepublishUncertainQoS2 = RepublishUncertain,
             Reconnect = s_defaults.Reconnect with { Delay = ReconnectDelay, DelayMaximum = ReconnectDelayMaximum },
             LocalAddress = LocalAddress,
-            Proxy = Proxy is null ? null : new ProxyOptions { Address = Proxy, Credential = ProxyCredential?.GetNetworkCredential() },
+            Proxy = GetProxy(),
+            Tls = s_defaults.Tls with { RevocationMode = (X509RevocationMode)CertificateRevocationCheck },
             WebSocketHeaders = GetHeaders(),
             UserProperties = UserProperty,
             RequestProblemInformation = !NoProblemInformation,
@@ -201,6 +210,26 @@ public sealed class NewMqttConnectionOptionCommand : PSCmdlet
         if (problem is not null)
         {
             ThrowTerminatingError(MqttErrors.InvalidOption.ToRecord(problem, null));
+        }
+    }
+
+    private ProxyOptions? GetProxy()
+    {
+        if (Proxy is null)
+        {
+            return null;
+        }
+
+        try
+        {
+            return new ProxyOptions { Address = Proxy, Credential = ProxyCredential?.GetNetworkCredential() };
+        }
+        catch (ArgumentException exception)
+        {
+            // Its name for the argument means nothing here.
+            int parameter = exception.Message.LastIndexOf(" (", StringComparison.Ordinal);
+            ThrowTerminatingError(MqttErrors.InvalidOption.ToRecord($"-Proxy: {(parameter < 0 ? exception.Message : exception.Message[..parameter])}", null));
+            throw;
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using PSMqtt.Protocol.Transports;
 
@@ -11,10 +12,11 @@ internal sealed class Certificates(PSCmdlet cmdlet)
 
     /// <summary>Reads the certificates of authorities.</summary>
     /// <param name="values">Files and certificates.</param>
+    /// <param name="password">The password of those files that have one.</param>
     /// <returns>All of them.</returns>
     /// <exception cref="MqttCertificateException">A file cannot be used.</exception>
     /// <exception cref="ItemNotFoundException">There is no such certificate.</exception>
-    public X509Certificate2Collection GetAuthorities(object[] values)
+    public X509Certificate2Collection GetAuthorities(object[] values, string? password)
     {
         X509Certificate2Collection authorities = [];
         foreach (object value in values)
@@ -31,7 +33,7 @@ internal sealed class Certificates(PSCmdlet cmdlet)
                     authorities.Add(stored);
                     break;
                 case var other:
-                    authorities.AddRange(MqttCertificate.LoadAuthorities(PathOf(Text(other))));
+                    authorities.AddRange(LoadAuthorities(PathOf(Text(other)), password));
                     break;
             }
         }
@@ -49,10 +51,41 @@ internal sealed class Certificates(PSCmdlet cmdlet)
     public MqttClientCertificate GetClientCertificate(object value, string? keyFile, string? password) =>
         Unwrap(value) switch
         {
-            X509Certificate2 certificate => new MqttClientCertificate(certificate, []),
-            var other when FindInStore(Text(other)) is { } stored => new MqttClientCertificate(stored, []),
+            X509Certificate2 certificate => Loaded(certificate, keyFile),
+            var other when FindInStore(Text(other)) is { } stored => Loaded(stored, keyFile),
             var other => MqttCertificate.LoadClientCertificate(PathOf(Text(other)), keyFile is null ? null : PathOf(keyFile), password),
         };
+
+    // The password may be that of the client's certificate only.
+    private static X509Certificate2Collection LoadAuthorities(string path, string? password)
+    {
+        try
+        {
+            return MqttCertificate.LoadAuthorities(path);
+        }
+        catch (MqttCertificateException exception) when (exception.Problem == MqttCertificateProblem.PasswordMissing && password is not null)
+        {
+            return MqttCertificate.LoadAuthorities(path, password);
+        }
+    }
+
+    private static MqttClientCertificate Loaded(X509Certificate2 certificate, string? keyFile)
+    {
+        if (keyFile is not null)
+        {
+            throw new MqttCertificateException(
+                MqttCertificateProblem.NotAKey,
+                keyFile,
+                $"A key file goes with a certificate file, and '{certificate.Subject}' is a certificate that was loaded already. Give -Certificate its PEM file, or leave out -CertificateKey.");
+        }
+
+        return certificate.HasPrivateKey
+            ? new MqttClientCertificate(certificate, [])
+            : throw new MqttCertificateException(
+                MqttCertificateProblem.KeyMissing,
+                certificate.Subject,
+                $"The certificate '{certificate.Subject}' comes without its private key. Load it together with its key, or give -Certificate and -CertificateKey the files.");
+    }
 
     private static object? Unwrap(object value) => value is PSObject wrapped ? wrapped.BaseObject : value;
 
@@ -63,7 +96,16 @@ internal sealed class Certificates(PSCmdlet cmdlet)
         foreach (StoreLocation location in new[] { StoreLocation.CurrentUser, StoreLocation.LocalMachine })
         {
             using X509Store store = new(StoreName.My, location);
-            store.Open(OpenFlags.ReadOnly | OpenFlags.OpenExistingOnly);
+            try
+            {
+                store.Open(OpenFlags.ReadOnly | OpenFlags.OpenExistingOnly);
+            }
+            catch (CryptographicException)
+            {
+                // There is no such store, or not for this user: so it has no certificate for us.
+                continue;
+            }
+
             if (store.Certificates.Find(X509FindType.FindByThumbprint, thumbprint, validOnly: false) is [var found, ..])
             {
                 return found;

@@ -35,12 +35,17 @@ internal static class EngineErrors
         _ => MqttErrors.Unexpected,
     };
 
-    private static MqttErrorKind KindOf(MqttCertificateProblem problem) => problem switch
+    internal static MqttErrorKind KindOf(MqttCertificateProblem problem) => problem switch
     {
-        MqttCertificateProblem.FileNotFound => MqttErrors.FileNotFound,
-        MqttCertificateProblem.KeyMissing or MqttCertificateProblem.NotAKey or MqttCertificateProblem.KeyMismatch => MqttErrors.CertificateKeyUnusable,
-        MqttCertificateProblem.PasswordMissing or MqttCertificateProblem.WrongPassword => MqttErrors.CertificatePasswordWrong,
-        _ => MqttErrors.CertificateUnreadable,
+        MqttCertificateProblem.FileNotFound => MqttErrors.CertificateFileNotFound,
+        MqttCertificateProblem.Unreadable => MqttErrors.CertificateUnreadable,
+        MqttCertificateProblem.NotACertificate => MqttErrors.NotACertificate,
+        MqttCertificateProblem.KeyMissing => MqttErrors.CertificateKeyMissing,
+        MqttCertificateProblem.NotAKey => MqttErrors.CertificateKeyUnusable,
+        MqttCertificateProblem.KeyMismatch => MqttErrors.CertificateKeyMismatch,
+        MqttCertificateProblem.PasswordMissing => MqttErrors.CertificatePasswordRequired,
+        MqttCertificateProblem.WrongPassword => MqttErrors.CertificateWrongPassword,
+        _ => MqttErrors.Unexpected,
     };
 
     internal static MqttErrorKind KindOf(MqttConnectFailure failure) => failure switch

@@ -196,14 +196,36 @@ internal static class MqttErrors
     public static readonly MqttErrorKind FileUnreadable = new(
         "MqttFileUnreadable", ErrorCategory.ReadError, "Check the permissions of the file and whether another program has it open.");
 
+    // Certificates: one for every MqttCertificateProblem, and one for the stores.
+    public static readonly MqttErrorKind CertificateFileNotFound = new(
+        "MqttCertificateFileNotFound", ErrorCategory.ObjectNotFound, "Check the path of -CACertificate, -Certificate or -CertificateKey.");
+
     public static readonly MqttErrorKind CertificateUnreadable = new(
-        "MqttCertificateUnreadable", ErrorCategory.ReadError, "Give a PEM or PFX file that can be read, with -CertificatePassword where it has one.");
+        "MqttCertificateUnreadable", ErrorCategory.ReadError, "Check that the path is that of a file, and that you may read it.");
+
+    public static readonly MqttErrorKind NotACertificate = new(
+        "MqttNotACertificate", ErrorCategory.InvalidData, "Give a PEM, DER, PKCS#7 or PFX file that holds a certificate.");
+
+    public static readonly MqttErrorKind CertificateKeyMissing = new(
+        "MqttCertificateKeyMissing", ErrorCategory.InvalidData, "Give the certificate's private key with -CertificateKey, or a PFX file that has both.");
 
     public static readonly MqttErrorKind CertificateKeyUnusable = new(
-        "MqttCertificateKeyUnusable", ErrorCategory.InvalidData, "Give the PEM file of the certificate's own key with -CertificateKey, or a PFX file that has both.");
+        "MqttCertificateKeyUnusable", ErrorCategory.InvalidData, "Give a PEM file with an RSA or ECDSA private key as -CertificateKey, and none with a PFX file.");
 
-    public static readonly MqttErrorKind CertificatePasswordWrong = new(
-        "MqttCertificatePasswordWrong", ErrorCategory.AuthenticationError, "Give the file's password with -CertificatePassword.");
+    public static readonly MqttErrorKind CertificateKeyMismatch = new(
+        "MqttCertificateKeyMismatch", ErrorCategory.InvalidData, "Give the key that the certificate was requested with.");
+
+    public static readonly MqttErrorKind CertificatePasswordRequired = new(
+        "MqttCertificatePasswordRequired", ErrorCategory.AuthenticationError, "Give the file's password with -CertificatePassword.");
+
+    public static readonly MqttErrorKind CertificateWrongPassword = new(
+        "MqttCertificateWrongPassword", ErrorCategory.AuthenticationError, "Give the password that the file was made with as -CertificatePassword.");
+
+    public static readonly MqttErrorKind CertificateNotFound = new(
+        "MqttCertificateNotFound", ErrorCategory.ObjectNotFound, "Get-ChildItem Cert:\\CurrentUser\\My lists the certificates of this user, with their thumbprints.");
+
+    public static readonly MqttErrorKind RequiresTls = new(
+        "MqttRequiresTls", ErrorCategory.InvalidArgument, "Write mqtts:// or wss://, or add -Tls; or leave the parameter out.");
 
     public static readonly MqttErrorKind RequiresMqtt5 = new(
         "MqttRequiresMqtt5", ErrorCategory.InvalidOperation, "Leave the parameter out, or connect to a broker that speaks MQTT 5.0.");
