@@ -29,7 +29,7 @@ public sealed class FloodTests
         await using var server = new ScriptedServer();
         await using MqttClient client = HostileServerTests.MakeClient(server, version);
         Task<MqttConnectResult> connect = client.ConnectAsync();
-        ScriptedPeer peer = await server.AcceptConnectedAsync();
+        using ScriptedPeer peer = await server.AcceptConnectedAsync();
         await connect;
         byte[] flood = Repeat(packet, Packets);
         long before = Settled();
@@ -52,7 +52,7 @@ public sealed class FloodTests
         await using var server = new ScriptedServer();
         await using MqttClient client = HostileServerTests.MakeClient(server, version);
         Task<MqttConnectResult> connect = client.ConnectAsync();
-        ScriptedPeer peer = await server.AcceptConnectedAsync();
+        using ScriptedPeer peer = await server.AcceptConnectedAsync();
         await connect;
 
         for (int round = 0; round < 10; round++)
@@ -80,7 +80,7 @@ public sealed class FloodTests
         await using var server = new ScriptedServer { TimeLimit = TimeSpan.FromSeconds(1) };
         await using MqttClient client = HostileServerTests.MakeClient(server, version);
         Task<MqttConnectResult> connect = client.ConnectAsync();
-        ScriptedPeer peer = await server.AcceptConnectedAsync();
+        using ScriptedPeer peer = await server.AcceptConnectedAsync();
         await connect;
         byte[] flood = Repeat(packet, Packets);
         long before = Settled();
@@ -109,7 +109,7 @@ public sealed class FloodTests
         await using var server = new ScriptedServer();
         await using var client = new MqttClient(new MqttClientOptions { Servers = [server.Endpoint], ProtocolVersion = version, ClientId = "big" });
         Task<MqttConnectResult> connect = client.ConnectAsync();
-        ScriptedPeer peer = await server.AcceptConnectedAsync();
+        using ScriptedPeer peer = await server.AcceptConnectedAsync();
         await connect;
         long before = GC.GetTotalAllocatedBytes(precise: true);
 
@@ -154,7 +154,7 @@ public sealed class FloodTests
         await using var server = new ScriptedServer();
         await using MqttClient client = HostileServerTests.MakeClient(server, version);
         Task<MqttConnectResult> connect = client.ConnectAsync();
-        ScriptedPeer peer = await server.AcceptConnectedAsync();
+        using ScriptedPeer peer = await server.AcceptConnectedAsync();
         await connect;
         var bytes = new ArrayBufferWriter<byte>();
         for (int number = 0; number < Packets; number++)

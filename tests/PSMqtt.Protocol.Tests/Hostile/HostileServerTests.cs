@@ -23,7 +23,7 @@ public sealed class HostileServerTests
         await using MqttClient client = MakeClient(server, version);
         ChannelReader<MqttConnectionEventArgs> ends = Ends(client);
         Task<MqttConnectResult> connect = client.ConnectAsync();
-        ScriptedPeer peer = await server.AcceptConnectedAsync();
+        using ScriptedPeer peer = await server.AcceptConnectedAsync();
         await connect;
         MqttSubscription? subscription = await SubscribeAsync(client, peer);
         await BeginAsync(client, peer, packet.Waiting, subscription);
@@ -96,7 +96,7 @@ public sealed class HostileServerTests
         await using var server = new ScriptedServer();
         await using MqttClient client = MakeClient(server, version);
         Task<MqttConnectResult> connect = client.ConnectAsync();
-        ScriptedPeer peer = await server.AcceptConnectedAsync();
+        using ScriptedPeer peer = await server.AcceptConnectedAsync();
         await connect;
         MqttSubscription subscription = await SubscribeAsync(client, peer);
 
