@@ -99,18 +99,33 @@ internal sealed class ChaosProxy : IAsyncDisposable
 
                 // The end of one direction is the end of both: a half-closed connection is no use to MQTT.
                 await Task.WhenAny(forth, back);
-                if (budget.IsReset)
-                {
-                    client.LingerState = broker.LingerState = new LingerOption(true, 0);
-                }
-
                 await over.CancelAsync();
                 await Task.WhenAll(forth, back);
+                if (budget.IsReset)
+                {
+                    client.LingerState = new LingerOption(true, 0);
+                }
+
+                client.Dispose();
+                await LeaveAsync(broker);
             }
             catch (Exception e) when (e is OperationCanceledException or SocketException or ObjectDisposedException)
             {
                 // That is what a bad network looks like.
             }
+        }
+    }
+
+    /// <summary>
+    /// The broker hears of the end once it has said all it had to say. mosquitto, to 2.1 at least, forgets that it had a PUBREC when its connection
+    /// breaks while it resends (the state "PUBREL to be resent" becomes "PUBLISH to be resent"), and then QoS 2 arrives twice.
+    /// </summary>
+    private async Task LeaveAsync(Socket broker)
+    {
+        broker.Shutdown(SocketShutdown.Send);
+        var unheard = new byte[8192];
+        while (await broker.ReceiveAsync(unheard, _stop.Token) > 0)
+        {
         }
     }
 
