@@ -147,6 +147,11 @@ internal sealed class Connection
                 continue;
             }
 
+            if (needed == 0)
+            {
+                continue;
+            }
+
             int count = await _buffer.FillAsync(_transport, needed, CancellationToken.None).ConfigureAwait(false);
             if (count == 0)
             {
@@ -164,8 +169,8 @@ internal sealed class Connection
         }
     }
 
-    /// <summary>Handles the whole packets in the buffer.</summary>
-    /// <returns>How large the next one is, as far as is known.</returns>
+    /// <summary>Handles the whole packets in the buffer, or those up to one that fills a queue: what is read already may be many times its limit.</summary>
+    /// <returns>How large the next one is, as far as is known; 0: it may be there already.</returns>
     private int HandlePackets()
     {
         int needed;
@@ -178,9 +183,9 @@ internal sealed class Connection
             }
 
             _buffer.Consume(frame.TotalLength);
-            if (_end is { ByServer: true })
+            if (_end is { ByServer: true } || _session.MayPause)
             {
-                break;
+                return 0;
             }
         }
 

@@ -3,9 +3,9 @@ namespace PSMqtt.Protocol.Sessions;
 /// <summary>A received message of QoS 1 or 2 that is not acknowledged yet. Guarded by the session's lock.</summary>
 internal sealed class InboundEntry
 {
-    public required ushort PacketIdentifier { get; init; }
+    public ushort PacketIdentifier { get; private set; }
 
-    public required MqttQualityOfService QoS { get; init; }
+    public MqttQualityOfService QoS { get; private set; }
 
     /// <summary>How many subscriptions have yet to take it.</summary>
     public int Outstanding { get; set; }
@@ -20,4 +20,15 @@ internal sealed class InboundEntry
     public bool IsOnConnection { get; set; }
 
     public bool IsTaken => Outstanding == 0;
+
+    /// <summary>Begins to stand for a message, an earlier one having ended.</summary>
+    public void Begin(ushort packetIdentifier, MqttQualityOfService qos)
+    {
+        PacketIdentifier = packetIdentifier;
+        QoS = qos;
+        Outstanding = 0;
+        Holder = null;
+        ReasonCode = MqttReasonCode.Success;
+        IsOnConnection = true;
+    }
 }

@@ -9,6 +9,8 @@ namespace PSMqtt.Protocol.Sessions;
 /// </summary>
 internal sealed class InboundLedger
 {
+    private const int PoolLimit = 1024;
+
     private readonly ISessionStore? _store;
 
     /// <summary>In the order they came on this connection: the order of the acknowledgements.</summary>
@@ -19,6 +21,9 @@ internal sealed class InboundLedger
 
     /// <summary>QoS 2 past PUBREC, by identifier; whether the message takes a place in the present connection's window.</summary>
     private readonly Dictionary<ushort, bool> _unreleased = [];
+
+    /// <summary>Entries whose exchange has ended: nobody has them any more, because everybody who got the message has given its entry back.</summary>
+    private readonly Stack<InboundEntry> _pool = new();
 
     private ConnectionWriter? _writer;
     private MqttProtocolVersion _version;
@@ -125,7 +130,8 @@ internal sealed class InboundLedger
         }
 
         TakeWindowPlace();
-        var entry = new InboundEntry { PacketIdentifier = packetIdentifier, QoS = qos, IsOnConnection = true };
+        InboundEntry entry = _pool.TryPop(out InboundEntry? pooled) ? pooled : new InboundEntry();
+        entry.Begin(packetIdentifier, qos);
         _live.Add(packetIdentifier, entry);
         _order.Enqueue(entry);
         return entry;
@@ -171,6 +177,11 @@ internal sealed class InboundLedger
                 }
 
                 Write(MqttPacketType.PubRec, entry.PacketIdentifier, entry.ReasonCode);
+            }
+
+            if (_pool.Count < PoolLimit)
+            {
+                _pool.Push(entry);
             }
         }
     }

@@ -218,6 +218,9 @@ internal sealed class Session
         }
     }
 
+    /// <summary>Whether <see cref="GetPause"/> is worth asking. A look without the lock: most of what is counted there is counted by the reader itself.</summary>
+    public bool MayPause => _full.Count > 0 || _writer is { OwesTooMuch: true };
+
     /// <summary>
     /// Whether the reader must wait because a queue is full, or because the peer takes none of our answers, and for what. While an operation of ours awaits
     /// its answer it reads on however full a queue is, so that a consumer that publishes cannot wait for itself; then queues grow, up to twice their limit.
@@ -225,8 +228,7 @@ internal sealed class Session
     /// <returns>Ends when it is worth asking again; <see langword="null"/>: read on.</returns>
     public Task? GetPause()
     {
-        // A look without the lock: most of what is counted there is counted on this very thread.
-        if (_full.Count == 0 && _writer is not { OwesTooMuch: true })
+        if (!MayPause)
         {
             return null;
         }

@@ -1,0 +1,265 @@
+using PSMqtt.Protocol.Packets;
+using PSMqtt.Protocol.Sessions;
+using PSMqtt.Protocol.Tests.Scripted;
+
+namespace PSMqtt.Protocol.Tests.Sessions;
+
+public sealed class SessionStoreTests : SessionTest
+{
+    private const MqttQualityOfService QoS0 = MqttQualityOfService.AtMostOnce;
+    private const MqttQualityOfService QoS1 = MqttQualityOfService.AtLeastOnce;
+    private const MqttQualityOfService QoS2 = MqttQualityOfService.ExactlyOnce;
+
+    [Theory(DisplayName = "[MQTT-4.4.0-1] [MQTT-4.1.0-1] [MQTT-3.1.1: MQTT-4.1.0-1] a second client with the same store resumes: same identifiers, DUP, PUBREL, received identifiers")]
+    [MemberData(nameof(Versions))]
+    public async Task Resumes(MqttProtocolVersion version)
+    {
+        await using var store = new MemorySessionStore();
+        MqttClientOptions options = Options(version) with { SessionStore = store, InFlightMaximum = 3 };
+        Dictionary<string, ushort> identifiers = await LeaveAsync(options);
+
+        MqttClient client = NewClient(options);
+        Task<MqttConnectResult> connect = client.ConnectAsync();
+        ScriptedPeer peer = await Server.AcceptConnectedAsync(new ConnAckPacket { SessionPresent = true });
+        Assert.False(peer.Connect!.CleanStart);
+        await Soon(connect);
+        await ExpectAcknowledgementAsync(peer, MqttPacketType.PubRel, identifiers["c"]);
+        Assert.Equal(identifiers["a"], (await ExpectPublishAsync(peer, "a", duplicate: true)).PacketIdentifier);
+        Assert.Equal(identifiers["b"], (await ExpectPublishAsync(peer, "b", duplicate: true)).PacketIdentifier);
+        ushort identifierOfD = (await ExpectPublishAsync(peer, "d")).PacketIdentifier;
+        Assert.DoesNotContain(identifierOfD, identifiers.Values);
+
+        // A new message takes none of their identifiers.
+        await peer.SendAcknowledgementAsync(MqttPacketType.PubComp, identifiers["c"]);
+        await peer.SendAcknowledgementAsync(MqttPacketType.PubAck, identifiers["a"]);
+        Task<MqttPublishResult> own = Publish(client, "own");
+        ushort identifierOfOwn = (await ExpectPublishAsync(peer, "own")).PacketIdentifier;
+        Assert.NotEqual(identifiers["b"], identifierOfOwn);
+        Assert.NotEqual(identifierOfD, identifierOfOwn);
+
+        // The received QoS 2 message was delivered by the first client: not again.
+        await peer.SendAsync(new ServerPublish("in", "received", QoS2, 9) { Duplicate = true });
+        await ExpectAcknowledgementAsync(peer, MqttPacketType.PubRec, 9);
+        await peer.SendAcknowledgementAsync(MqttPacketType.PubRel, 9);
+        AcknowledgementPacket completed = await peer.ExpectAcknowledgementAsync(MqttPacketType.PubComp);
+        Assert.Equal((9, MqttReasonCode.Success), (completed.PacketIdentifier, completed.ReasonCode));
+        Assert.Equal((0, 0), (client.Counters.MessagesReceived, client.Unclaimed.QueuedCount));
+
+        await peer.SendAcknowledgementAsync(MqttPacketType.PubRec, identifiers["b"]);
+        await ExpectAcknowledgementAsync(peer, MqttPacketType.PubRel, identifiers["b"]);
+        await peer.SendAcknowledgementAsync(MqttPacketType.PubComp, identifiers["b"]);
+        await peer.SendAcknowledgementAsync(MqttPacketType.PubAck, identifierOfD);
+        await peer.SendAcknowledgementAsync(MqttPacketType.PubAck, identifierOfOwn);
+        await Soon(own);
+        await BarrierAsync(peer);
+        SessionContents contents = await store.OpenAsync("tester", default);
+        Assert.Empty(contents.Messages);
+        Assert.Empty(contents.InboundIdentifiers);
+        Assert.Equal(5, contents.LastSequence);
+    }
+
+    [Theory(DisplayName = "[MQTT-3.2.2-5] a second client whose server has lost the session publishes anew what the store has kept, without DUP")]
+    [InlineData(MqttProtocolVersion.V311)]
+    [InlineData(MqttProtocolVersion.V500)]
+    public async Task Resumes_without_session(MqttProtocolVersion version)
+    {
+        await using var store = new MemorySessionStore();
+        MqttClientOptions options = Options(version) with { SessionStore = store, InFlightMaximum = 3 };
+        await LeaveAsync(options);
+        (MqttClient client, ScriptedPeer peer) = await ConnectAsync(options);
+        Assert.False(peer.Connect!.CleanStart);
+        ReceivedPublish[] publishes = [await ExpectPublishAsync(peer, "a"), await ExpectPublishAsync(peer, "b"), await ExpectPublishAsync(peer, "d")];
+        foreach (ReceivedPublish publish in publishes)
+        {
+            if (publish.QoS == QoS2)
+            {
+                await peer.SendAcknowledgementAsync(MqttPacketType.PubRec, publish.PacketIdentifier);
+                await ExpectAcknowledgementAsync(peer, MqttPacketType.PubRel, publish.PacketIdentifier);
+            }
+
+            await peer.SendAcknowledgementAsync(publish.QoS == QoS1 ? MqttPacketType.PubAck : MqttPacketType.PubComp, publish.PacketIdentifier);
+        }
+
+        await BarrierAsync(peer);
+        SessionContents contents = await store.OpenAsync("tester", default);
+        Assert.Empty(contents.Messages);
+        Assert.Empty(contents.InboundIdentifiers);
+        Assert.Equal(0, client.Counters.InFlight);
+    }
+
+    [Fact(DisplayName = "a first attempt to connect that fails, and disposing, leave in the store what it had")]
+    public async Task Failed_connect_keeps_the_store()
+    {
+        await using var store = new MemorySessionStore();
+        MqttClientOptions options = Options(MqttProtocolVersion.V500) with { SessionStore = store, InFlightMaximum = 3 };
+        await LeaveAsync(options);
+        foreach (bool persistent in (bool[])[true, false])
+        {
+            MqttClient client = NewClient(options with { PersistentSession = persistent });
+            Task<MqttConnectResult> connect = client.ConnectAsync();
+            (await Server.AcceptAsync()).Abort();
+            await FailsAsync<MqttConnectException>(connect);
+            await Soon(client.DisposeAsync().AsTask());
+            Assert.Equal(4, (await store.OpenAsync("tester", default)).Messages.Count);
+        }
+    }
+
+    [Fact(DisplayName = "a connection that is lost for good leaves in the store what was not acknowledged")]
+    public async Task Lost_connection_keeps_the_store()
+    {
+        await using var store = new MemorySessionStore();
+        MqttClientOptions options = Options(MqttProtocolVersion.V500) with { SessionStore = store, Reconnect = new ReconnectPolicy { Enabled = false } };
+        (MqttClient client, ScriptedPeer peer) = await ConnectAsync(options);
+        Task<MqttPublishResult> publish = Publish(client, "x");
+        ushort identifier = (await ExpectPublishAsync(peer, "x")).PacketIdentifier;
+        peer.Abort();
+        Assert.Equal(MqttOperationFailure.Disconnected, (await FailsAsync<MqttOperationException>(publish)).Failure);
+        StoredMessage stored = Assert.Single((await store.OpenAsync("tester", default)).Messages);
+        Assert.Equal((identifier, "x", false), (stored.PacketIdentifier, stored.Message.Text, stored.IsReceivedByServer));
+    }
+
+    [Fact(DisplayName = "Discard empties the store")]
+    public async Task Discard()
+    {
+        await using var store = new MemorySessionStore();
+        (MqttClient client, ScriptedPeer peer) = await ConnectAsync(Options(MqttProtocolVersion.V500) with { SessionStore = store });
+        await SubscribeAsync(client, peer, "a");
+        Task<MqttPublishResult> publish = Publish(client, "x");
+        await ExpectPublishAsync(peer, "x");
+        Task disconnect = client.DisconnectAsync(new MqttDisconnectOptions { Discard = true });
+        DisconnectPacket packet = await peer.ExpectDisconnectAsync(MqttReasonCode.Success);
+        Assert.Equal(0u, packet.SessionExpirySeconds);
+        peer.Dispose();
+        await Soon(disconnect);
+        await FailsAsync<MqttOperationException>(publish);
+        SessionContents contents = await store.OpenAsync("tester", default);
+        Assert.Empty(contents.Messages);
+        Assert.Empty(contents.Subscriptions);
+    }
+
+    [Theory(DisplayName = "a durable store is flushed before a message is reported as accepted, and not for QoS 0")]
+    [InlineData(QoS1)]
+    [InlineData(QoS2)]
+    public async Task Durable(MqttQualityOfService qos)
+    {
+        await using var store = new RecordingStore { IsDurable = true, Flushed = new TaskCompletionSource() };
+        (MqttClient client, ScriptedPeer peer) = await ConnectAsync(Options(MqttProtocolVersion.V500) with { SessionStore = store });
+        await Soon(Publish(client, "zero", QoS0));
+        await ExpectPublishAsync(peer, "zero");
+        Assert.Equal(0, store.Flushes);
+
+        Task<MqttPublishResult> publish = Publish(client, "x", qos);
+        Assert.Equal(1, store.Flushes);
+        ushort identifier = (await ExpectPublishAsync(peer, "x")).PacketIdentifier;
+        if (qos == QoS2)
+        {
+            await peer.SendAcknowledgementAsync(MqttPacketType.PubRec, identifier);
+            await ExpectAcknowledgementAsync(peer, MqttPacketType.PubRel, identifier);
+        }
+
+        await peer.SendAcknowledgementAsync(qos == QoS1 ? MqttPacketType.PubAck : MqttPacketType.PubComp, identifier);
+        await BarrierAsync(peer);
+        Assert.False(publish.IsCompleted);
+        store.Flushed.SetResult();
+        Assert.Equal(identifier, (await Soon(publish)).PacketIdentifier);
+    }
+
+    [Fact(DisplayName = "a message that a durable store cannot keep fails with the store's error")]
+    public async Task Durable_fails()
+    {
+        await using var store = new RecordingStore { IsDurable = true, Flushed = new TaskCompletionSource() };
+        (MqttClient client, ScriptedPeer peer) = await ConnectAsync(Options(MqttProtocolVersion.V500) with { SessionStore = store });
+        Task<MqttPublishResult> publish = Publish(client, "x");
+        await ExpectPublishAsync(peer, "x");
+        store.Flushed.SetException(new IOException("The disk is full."));
+        Assert.Equal("The disk is full.", (await FailsAsync<IOException>(publish)).Message);
+    }
+
+    [Fact(DisplayName = "a store that is not durable is never waited for; what it is told is complete, in order, and by ever higher numbers")]
+    public async Task Not_durable()
+    {
+        await using var store = new RecordingStore();
+        (MqttClient client, ScriptedPeer peer) = await ConnectAsync(Options(MqttProtocolVersion.V500) with { SessionStore = store });
+        store.Changes.Clear();
+        MqttSubscription subscription = await SubscribeAsync(client, peer, "in");
+        Task<MqttPublishResult> one = Publish(client, "one");
+        ushort first = (await ExpectPublishAsync(peer, "one")).PacketIdentifier;
+        await peer.SendAcknowledgementAsync(MqttPacketType.PubAck, first);
+        await Soon(one);
+        Task<MqttPublishResult> two = Publish(client, "two", QoS2);
+        ushort second = (await ExpectPublishAsync(peer, "two")).PacketIdentifier;
+        await peer.SendAcknowledgementAsync(MqttPacketType.PubRec, second);
+        await ExpectAcknowledgementAsync(peer, MqttPacketType.PubRel, second);
+        await peer.SendAcknowledgementAsync(MqttPacketType.PubComp, second);
+        await Soon(two);
+        await peer.SendPublishAsync("in", "x", QoS2, 9);
+        await ReadAsync(subscription);
+        await ExpectAcknowledgementAsync(peer, MqttPacketType.PubRec, 9);
+        await peer.SendAcknowledgementAsync(MqttPacketType.PubRel, 9);
+        await ExpectAcknowledgementAsync(peer, MqttPacketType.PubComp, 9);
+        Task unsubscribe = client.UnsubscribeAsync(subscription);
+        await ConfirmUnsubscribeAsync(peer);
+        await Soon(unsubscribe);
+        Assert.Equal(
+            [
+                "Subscribed 0 0", "MessageAccepted 1 0", $"MessageSent 1 {first}", "MessageEnded 1 0", "MessageAccepted 2 0", $"MessageSent 2 {second}",
+                "MessageReceivedByServer 2 0", "MessageEnded 2 0", "InboundReceived 0 9", "InboundReleased 0 9", "Unsubscribed 0 0",
+            ],
+            store.Changes.Select(c => $"{c.Kind} {c.Sequence} {c.PacketIdentifier}"));
+        Assert.Equal(0, store.Flushes);
+    }
+
+    /// <summary>A client that leaves four messages in its store: a (QoS 1) and b (QoS 2) sent, c (QoS 2) past PUBREC, d waiting; and a received one, 9.</summary>
+    private async Task<Dictionary<string, ushort>> LeaveAsync(MqttClientOptions options)
+    {
+        (MqttClient client, ScriptedPeer peer) = await ConnectAsync(options);
+        MqttSubscription subscription = await SubscribeAsync(client, peer, "in");
+        await peer.SendPublishAsync("in", "received", QoS2, 9);
+        await ReadAsync(subscription);
+        await ExpectAcknowledgementAsync(peer, MqttPacketType.PubRec, 9);
+        var identifiers = new Dictionary<string, ushort>();
+        var publishes = new List<Task>();
+        foreach ((string text, MqttQualityOfService qos) in ((string, MqttQualityOfService)[])[("a", QoS1), ("b", QoS2), ("c", QoS2)])
+        {
+            publishes.Add(Publish(client, text, qos));
+            identifiers[text] = (await ExpectPublishAsync(peer, text)).PacketIdentifier;
+        }
+
+        publishes.Add(Publish(client, "d"));
+        await peer.SendAcknowledgementAsync(MqttPacketType.PubRec, identifiers["c"]);
+        await ExpectAcknowledgementAsync(peer, MqttPacketType.PubRel, identifiers["c"]);
+        Task dispose = client.DisposeAsync().AsTask();
+        await peer.ExpectDisconnectAsync(MqttReasonCode.Success);
+        peer.Dispose();
+        await Soon(dispose);
+        foreach (Task publish in publishes)
+        {
+            Assert.Equal(MqttOperationFailure.Disconnected, (await FailsAsync<MqttOperationException>(publish)).Failure);
+        }
+
+        return identifiers;
+    }
+
+    private sealed class RecordingStore : ISessionStore
+    {
+        public bool IsDurable { get; init; }
+
+        public TaskCompletionSource? Flushed { get; init; }
+
+        public List<SessionChange> Changes { get; } = [];
+
+        public int Flushes { get; private set; }
+
+        public ValueTask<SessionContents> OpenAsync(string clientId, CancellationToken cancellationToken) => ValueTask.FromResult(SessionContents.Empty);
+
+        public void Append(SessionChange change) => Changes.Add(change);
+
+        public ValueTask FlushAsync(CancellationToken cancellationToken)
+        {
+            Flushes++;
+            return new ValueTask(Flushed!.Task);
+        }
+
+        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    }
+}
