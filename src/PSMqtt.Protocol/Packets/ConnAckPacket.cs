@@ -26,9 +26,11 @@ internal sealed class ConnAckPacket : IMqttPacketBody
             SessionPresent = flags != 0;
         }
 
-        // A server that knows only MQTT 3.1.1 refuses a newer client in its own language: two bytes, and a return code that 5.0 does not have.
-        bool oldRefusal = version == MqttProtocolVersion.V500 && body.IsAtEnd && code is >= 1 and <= 5;
-        ReasonCode = version != MqttProtocolVersion.V500 || oldRefusal
+        // A server that knows only MQTT 3.1.1 refuses a newer client in its own language: two bytes, and a return code that 5.0 does not have; or with the
+        // one code of 5.0 that says so.
+        bool oldRefusal = version == MqttProtocolVersion.V500 && body.IsAtEnd
+            && code is (>= 1 and <= 5) or 0x84;
+        ReasonCode = version != MqttProtocolVersion.V500 || (oldRefusal && code <= 5)
             ? MqttReasonCodeTable.FromReturnCode(code)
             : MqttReasonCodeTable.Check(MqttPacketType.ConnAck, code);
         if (SessionPresent && code != 0)
