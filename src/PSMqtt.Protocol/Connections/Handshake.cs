@@ -197,7 +197,9 @@ internal sealed class Handshake
 
         var reply = new AuthPacket
         {
-            ReasonCode = MqttReasonCode.ContinueAuthentication, Method = authentication.Method, Data = data?.ToArray(),
+            ReasonCode = MqttReasonCode.ContinueAuthentication,
+            Method = authentication.Method,
+            Data = data?.ToArray(),
         };
         await SendAsync(transport, reply, cancellationToken).ConfigureAwait(false);
     }
@@ -278,7 +280,10 @@ internal sealed class Handshake
         return new MqttConnectException(
             MqttConnectPhase.Handshake, failure, $"{_endpoint} refused the connection: {code.Describe()}{said}{advice}")
         {
-            ReasonCode = code, ReasonString = words, ServerReference = reference, Server = _endpoint.ToString(),
+            ReasonCode = code,
+            ReasonString = words,
+            ServerReference = reference,
+            Server = _endpoint.ToString(),
         };
     }
 

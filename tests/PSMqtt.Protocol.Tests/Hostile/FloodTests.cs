@@ -5,6 +5,7 @@ using PSMqtt.Protocol.Tests.Scripted;
 namespace PSMqtt.Protocol.Tests.Hostile;
 
 /// <summary>Peers that send much, or announce much, or take nothing: the client's memory follows what it keeps, not what they do.</summary>
+[Collection(RunsAlone.Name)]
 public sealed class FloodTests
 {
     private const int Packets = 100_000;
@@ -131,7 +132,10 @@ public sealed class FloodTests
         await using var server = new ScriptedServer();
         await using var client = new MqttClient(new MqttClientOptions
         {
-            Servers = [server.Endpoint], ProtocolVersion = version, ClientId = "big", ConnectTimeout = TimeSpan.FromMilliseconds(300),
+            Servers = [server.Endpoint],
+            ProtocolVersion = version,
+            ClientId = "big",
+            ConnectTimeout = TimeSpan.FromMilliseconds(300),
         });
         long before = GC.GetTotalAllocatedBytes(precise: true);
         Task<MqttConnectResult> connect = client.ConnectAsync();
