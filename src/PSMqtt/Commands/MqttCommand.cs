@@ -190,6 +190,8 @@ public abstract class MqttCommand : PSCmdlet, IDisposable
                 TaskContinuationOptions.ExecuteSynchronously,
                 TaskScheduler.Default);
 
+            EventActions actions = EventActions.Of(Events);
+            ManualResetEventSlim? outer = actions.Exchange(_wake);
             try
             {
                 while (!task.IsCompleted)
@@ -200,7 +202,7 @@ public abstract class MqttCommand : PSCmdlet, IDisposable
                     if (!IsStopped)
                     {
                         onWake?.Invoke();
-                        if (!woken)
+                        if (actions.TakeCome() || !woken)
                         {
                             LetEventActionsRun();
                         }
@@ -213,6 +215,10 @@ public abstract class MqttCommand : PSCmdlet, IDisposable
                 _stop.Cancel();
                 WaitForCleanup(task, Timeout.InfiniteTimeSpan);
                 throw;
+            }
+            finally
+            {
+                actions.Exchange(outer);
             }
         }
 

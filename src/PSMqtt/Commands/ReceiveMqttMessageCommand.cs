@@ -143,12 +143,12 @@ public sealed class ReceiveMqttMessageCommand : SubscriptionCommand
             return new MessageSources(() => [_own], connection, StopToken);
         }
 
-        if (!Wait && connection is { Subscriptions.Count: 0, SessionPresent: false, Client.Unclaimed.QueuedCount: 0 })
+        if (!Wait && connection is { Queues.Count: 0, SessionPresent: false, Client.Unclaimed.QueuedCount: 0 })
         {
             Fail(MqttErrors.NoSubscription.ToRecord($"The connection '{connection.Name}' has no registered subscription to receive from.", connection));
         }
 
-        return new MessageSources(() => [.. connection.Subscriptions, connection.Client.Unclaimed], connection, StopToken);
+        return new MessageSources(() => [.. connection.Queues, connection.Client.Unclaimed], connection, StopToken);
     }
 
     private MqttSubscription SubscribeWhileRunning(MqttConnection connection, string[] filters)

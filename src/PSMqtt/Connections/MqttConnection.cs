@@ -14,6 +14,7 @@ public sealed class MqttConnection : IAsyncDisposable, IDisposable
 
     private readonly object _lock = new();
     private readonly List<MqttSubscription> _subscriptions = [];
+    private readonly List<MqttSubscription> _queues = [];
     private readonly IReadOnlyList<IDisposable> _resources;
     private Task? _closing;
 
@@ -131,17 +132,10 @@ public sealed class MqttConnection : IAsyncDisposable, IDisposable
     public MqttSubscription? BlockedBy => Client.BlockedBy;
 
     /// <summary>The subscriptions made with <c>Register-MqttSubscription</c>.</summary>
-    public IReadOnlyList<MqttSubscription> Subscriptions
-    {
-        get
-        {
-            lock (_lock)
-            {
-                _subscriptions.RemoveAll(static subscription => !subscription.IsActive && subscription.QueuedCount == 0);
-                return _subscriptions.ToArray();
-            }
-        }
-    }
+    public IReadOnlyList<MqttSubscription> Subscriptions => Snapshot(_subscriptions);
+
+    /// <summary>Those of the subscriptions whose messages queue until Receive-MqttMessage takes them.</summary>
+    internal IReadOnlyList<MqttSubscription> Queues => Snapshot(_queues);
 
     /// <summary>Raised when a subscription was registered or has been ended.</summary>
     internal event EventHandler? SubscriptionsChanged;
@@ -164,11 +158,18 @@ public sealed class MqttConnection : IAsyncDisposable, IDisposable
     /// <returns>The name.</returns>
     public override string ToString() => Name;
 
-    internal void Add(MqttSubscription subscription)
+    /// <summary>Adds a subscription.</summary>
+    /// <param name="subscription">The subscription.</param>
+    /// <param name="isQueue">Whether its messages wait for Receive-MqttMessage, and not for an action.</param>
+    internal void Add(MqttSubscription subscription, bool isQueue)
     {
         lock (_lock)
         {
             _subscriptions.Add(subscription);
+            if (isQueue)
+            {
+                _queues.Add(subscription);
+            }
         }
 
         SubscriptionsChanged?.Invoke(this, EventArgs.Empty);
@@ -179,6 +180,7 @@ public sealed class MqttConnection : IAsyncDisposable, IDisposable
         lock (_lock)
         {
             _subscriptions.Remove(subscription);
+            _queues.Remove(subscription);
         }
 
         SubscriptionsChanged?.Invoke(this, EventArgs.Empty);
@@ -190,6 +192,16 @@ public sealed class MqttConnection : IAsyncDisposable, IDisposable
         lock (_lock)
         {
             return _closing ??= Task.Run(() => DisconnectAndDisposeAsync(options, cancellationToken), CancellationToken.None);
+        }
+    }
+
+    // A subscription that has ended stays as long as it has messages to take.
+    private MqttSubscription[] Snapshot(List<MqttSubscription> subscriptions)
+    {
+        lock (_lock)
+        {
+            subscriptions.RemoveAll(static subscription => !subscription.IsActive && subscription.QueuedCount == 0);
+            return [.. subscriptions];
         }
     }
 

@@ -239,6 +239,9 @@ internal static class MqttErrors
     public static readonly MqttErrorKind SubscriptionEnded = new(
         "MqttSubscriptionEnded", ErrorCategory.InvalidOperation, "Register it again with Register-MqttSubscription.");
 
+    public static readonly MqttErrorKind SourceIdentifierInUse = new(
+        "MqttSourceIdentifierInUse", ErrorCategory.ResourceExists, "Choose another -SourceIdentifier, or end the other one with Unregister-Event.");
+
     public static readonly MqttErrorKind InvalidReasonCode = new(
         "MqttInvalidReasonCode", ErrorCategory.InvalidArgument,
         "Leave -ReasonCode out, or give one that refuses a message: QuotaExceeded, NotAuthorized, PayloadFormatInvalid, ImplementationSpecificError.");
