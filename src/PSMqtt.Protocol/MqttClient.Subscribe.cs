@@ -53,7 +53,7 @@ public sealed partial class MqttClient
         }
         catch (Exception e)
         {
-            _ = End(subscription, e);
+            _ = End(subscription, e, wasMade: false);
             throw;
         }
     }
@@ -114,7 +114,10 @@ public sealed partial class MqttClient
     }
 
     /// <summary>Ends a subscription here, and asks the server to.</summary>
-    private Task End(MqttSubscription subscription, Exception? reason)
+    /// <param name="subscription">The subscription.</param>
+    /// <param name="reason">Why, when its owner did not ask for it.</param>
+    /// <param name="wasMade">Whether it ever was one: what a failed attempt has claimed of an inherited session waits on, unclaimed.</param>
+    private Task End(MqttSubscription subscription, Exception? reason, bool wasMade = true)
     {
         Task answered;
         List<MqttMessage> left;
@@ -123,6 +126,10 @@ public sealed partial class MqttClient
             _subscriptions.Remove(subscription);
             answered = _session.Subscriptions.Remove(subscription).Task;
             left = subscription.End(reason, discard: true);
+            if (!wasMade)
+            {
+                left.RemoveAll(_session.TryUnclaim);
+            }
         }
 
         foreach (MqttMessage message in left)

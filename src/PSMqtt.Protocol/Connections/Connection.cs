@@ -138,16 +138,17 @@ internal sealed class Connection
             }
 
             _session.Flush();
-            if (_end is null && _authentication is null && _session.GetPause() is { } pause)
+            bool hasPaused = false;
+            while (_end is null && _authentication is null && _session.GetPause() is { } pause)
             {
                 // A connection that ends is read to its end, however full the queues are: nobody may come to empty them.
+                hasPaused = true;
                 _keepAlive!.Pause();
                 await Task.WhenAny(pause, _ending.Task).ConfigureAwait(false);
                 _keepAlive.Continue();
-                continue;
             }
 
-            if (needed == 0)
+            if (hasPaused || needed == 0)
             {
                 continue;
             }
@@ -183,7 +184,7 @@ internal sealed class Connection
             }
 
             _buffer.Consume(frame.TotalLength);
-            if (_end is { ByServer: true } || _session.MayPause)
+            if (_end is { ByServer: true } || (_end is null && _session.MayPause))
             {
                 return 0;
             }

@@ -277,6 +277,20 @@ internal sealed class Session
         }
     }
 
+    /// <summary>A message that a failed subscription had claimed waits on for another. Under the lock.</summary>
+    /// <returns>False when it needs no acknowledgement, or the session is of our own making: then nobody will ask for it.</returns>
+    public bool TryUnclaim(MqttMessage message)
+    {
+        if (!_keepsUnclaimed || Unclaimed is not { IsActive: true } unclaimed || message.Acknowledger is null)
+        {
+            return false;
+        }
+
+        message.MoveEntry(unclaimed);
+        Deliver(message, unclaimed);
+        return true;
+    }
+
     private void Receive(in PublishPacket packet)
     {
         string topic = GetTopic(packet);

@@ -163,6 +163,7 @@ public sealed class FlowControlTests : SessionTest
         Assert.Equal(2, subscription.QueuedCount);
         await peer.SendPublishAsync("a", "4", QoS1, 4);
         await peer.ExpectDisconnectAsync(MqttReasonCode.ReceiveMaximumExceeded);
+        peer.Dispose();
         Assert.Equal(2, subscription.QueuedCount);
         await Server.AcceptConnectedAsync(new ConnAckPacket { SessionPresent = true });
         Assert.Contains("Receive Maximum", client.LastError?.Message ?? "Receive Maximum", StringComparison.Ordinal);

@@ -230,6 +230,7 @@ public sealed class OutboundExchangeTests : SessionTest
         }
 
         // The exchange goes on where the session does.
+        peer.Dispose();
         ScriptedPeer second = await Server.AcceptConnectedAsync(new ConnAckPacket { SessionPresent = true });
         Assert.Equal(identifier, (await ExpectPublishAsync(second, "a", duplicate: true)).PacketIdentifier);
         Assert.False(publish.IsCompleted);
@@ -252,6 +253,7 @@ public sealed class OutboundExchangeTests : SessionTest
             await peer.ExpectClosedAsync();
         }
 
+        peer.Dispose();
         ScriptedPeer second = await Server.AcceptConnectedAsync(new ConnAckPacket { SessionPresent = true });
         await GrantAsync(second);
         await Soon(subscribe);

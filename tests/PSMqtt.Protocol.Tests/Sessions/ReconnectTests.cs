@@ -351,6 +351,25 @@ public sealed class ReconnectTests : SessionTest
         await SendKeptMessagesAsync(client, second);
     }
 
+    [Fact(DisplayName = "what a refused subscription had claimed waits on, unacknowledged")]
+    public async Task Claimed_by_refused_subscription()
+    {
+        (MqttClient client, ScriptedPeer peer) = await ConnectAsync(MqttProtocolVersion.V500, s_present);
+        await peer.SendAsync(new ServerPublish("a", "1", QoS1, 1), new ServerPublish("a", "2", QoS2, 2));
+        await BarrierAsync(peer);
+        Task<MqttSubscription> subscribe = client.SubscribeAsync("a");
+        SubscribePacket request = await peer.ExpectAsync<SubscribePacket>();
+        Assert.Equal(0, client.Unclaimed.QueuedCount);
+        await peer.SendAsync(new SubAckPacket { PacketIdentifier = request.PacketIdentifier, ReasonCodes = [MqttReasonCode.NotAuthorized] });
+        await FailsAsync<MqttOperationException>(subscribe);
+        await BarrierAsync(peer);
+        Assert.Equal((2, 2), (client.Unclaimed.QueuedCount, client.Counters.Unacknowledged));
+        Assert.Equal("1", (await ReadAsync(client.Unclaimed)).Text);
+        await ExpectAcknowledgementAsync(peer, MqttPacketType.PubAck, 1);
+        Assert.Equal("2", (await ReadAsync(client.Unclaimed)).Text);
+        await ExpectAcknowledgementAsync(peer, MqttPacketType.PubRec, 2);
+    }
+
     [Fact(DisplayName = "messages that were never ours are acknowledged and counted, when the session is of our own making")]
     public async Task Unclaimed_of_own_session()
     {

@@ -65,7 +65,7 @@ public sealed class TopicAliasTests : SessionTest
         await ReadAsync(subscription);
         await peer.SendAsync(new ServerPublish("", "y") { TopicAlias = 1 });
         await peer.ExpectDisconnectAsync(MqttReasonCode.ProtocolError);
-
+        peer.Dispose();
         ScriptedPeer second = await Server.AcceptConnectedAsync(new ConnAckPacket { SessionPresent = true });
         await second.SendAsync(new ServerPublish("", "y") { TopicAlias = 2 });
         await second.ExpectDisconnectAsync(MqttReasonCode.ProtocolError);
