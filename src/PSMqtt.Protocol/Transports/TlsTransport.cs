@@ -2,6 +2,7 @@ using System.Net.Security;
 using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 using System.Security.Authentication;
+using System.Security.Cryptography;
 
 namespace PSMqtt.Protocol.Transports;
 
@@ -64,7 +65,8 @@ internal sealed class TlsTransport : ISecureTransport
             await _stream.ShutdownAsync().WaitAsync(cancellationToken).ConfigureAwait(false);
             _socket.Shutdown(SocketShutdown.Send);
         }
-        catch (Exception e) when (e is IOException or SocketException or InvalidOperationException or OperationCanceledException or AuthenticationException)
+        catch (Exception e) when (e is IOException or SocketException or InvalidOperationException or OperationCanceledException
+            or AuthenticationException or CryptographicException)
         {
             // There is nobody left to say it to, or no time.
         }
