@@ -217,7 +217,9 @@ public sealed class AuthenticationTests : ConnectionTest
     {
         MqttClient client = Client(Options() with
         {
-            Authentication = new ScramSha256("user", "pencil"), TimeProvider = time ?? TimeProvider.System, KeepAlive = TimeSpan.Zero,
+            Authentication = new ScramSha256("user", "pencil"),
+            TimeProvider = time ?? TimeProvider.System,
+            KeepAlive = TimeSpan.Zero,
         });
         Task connect = client.ConnectAsync();
         ScriptedPeer peer = await AuthenticateAsync("pencil");

@@ -340,7 +340,9 @@ public sealed class HandshakeTests : ConnectionTest
         await using var other = new ScriptedServer();
         (_, ScriptedPeer peer) = await ConnectAsync(Options() with
         {
-            FollowServerReference = true, TimeProvider = Time, Reconnect = new ReconnectPolicy { Jitter = static bound => bound },
+            FollowServerReference = true,
+            TimeProvider = Time,
+            Reconnect = new ReconnectPolicy { Jitter = static bound => bound },
         });
         await peer.SendAsync(new DisconnectPacket { ReasonCode = code, ServerReference = $"127.0.0.1:{other.Port}" });
         using ScriptedPeer there = await other.AcceptConnectedAsync();
@@ -361,7 +363,9 @@ public sealed class HandshakeTests : ConnectionTest
     {
         (_, ScriptedPeer peer) = await ConnectAsync(Options() with
         {
-            FollowServerReference = true, TimeProvider = Time, Reconnect = new ReconnectPolicy { Jitter = static bound => bound },
+            FollowServerReference = true,
+            TimeProvider = Time,
+            Reconnect = new ReconnectPolicy { Jitter = static bound => bound },
         });
         for (int i = 0; i < 3; i++)
         {
