@@ -48,7 +48,7 @@ suite() {
     shift
     echo "== $name"
     log="$(mktemp)"
-    "$@" 2>&1 | tee "$log" | grep --line-buffered -vE '^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$'
+    "$@" 2>&1 | tee "$log" | grep -a --line-buffered -vE '^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$'
     code=${PIPESTATUS[0]}
     counts="$(counts_in "$log")"
     rm -f "$log"
