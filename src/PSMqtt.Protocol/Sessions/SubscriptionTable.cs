@@ -115,6 +115,14 @@ internal sealed class SubscriptionTable
                 continue;
             }
 
+            foreach ((SubscribeRequest waiting, int _) in server.Waiting)
+            {
+                if (ReferenceEquals(waiting.Subscription, subscription))
+                {
+                    waiting.Fail(new OperationCanceledException($"The subscription to '{wanted.Filter}' was ended before the server had answered."));
+                }
+            }
+
             server.Waiting.RemoveAll(w => ReferenceEquals(w.Request.Subscription, subscription));
             if (server.Locals.Count > 0)
             {
