@@ -47,7 +47,8 @@ internal sealed class Connection
     /// <summary>When CONNACK had come (a timestamp of the time provider).</summary>
     public long Established { get; }
 
-    public long BytesReceived { get; private set; }
+    /// <summary>Bytes received, from the first of the handshake.</summary>
+    public long BytesReceived => _buffer.BytesReceived;
 
     /// <summary>How it ended; <see langword="null"/> as long as it has not.</summary>
     public ConnectionEnd? End => _end;
@@ -165,7 +166,6 @@ internal sealed class Connection
                 return;
             }
 
-            BytesReceived += count;
             _keepAlive!.Received();
         }
     }

@@ -5,7 +5,7 @@ using PSMqtt.Protocol.Transports;
 namespace PSMqtt.Protocol.Connections;
 
 /// <summary>What a handshake leaves: a connection that has had its CONNACK.</summary>
-internal sealed record HandshakeResult(ITransport Transport, ReceiveBuffer Buffer, ConnAckPacket Answer);
+internal sealed record HandshakeResult(ITransport Transport, ReceiveBuffer Buffer, ConnAckPacket Answer, long BytesSent);
 
 /// <summary>From an open transport to CONNACK: CONNECT, the steps of an enhanced authentication, and every way it can fail.</summary>
 internal sealed class Handshake
@@ -16,6 +16,7 @@ internal sealed class Handshake
     private readonly Action<MqttTraceKind, string>? _trace;
     private readonly ReceiveBuffer _buffer = new();
     private readonly OutgoingBytes _output = new();
+    private long _bytesSent;
     private bool _hasReceived;
     private bool _speaksMqtt;
 
@@ -43,7 +44,7 @@ internal sealed class Handshake
             _trace?.Invoke(MqttTraceKind.Connection, $"Opened {transport.Description}.");
             ConnAckPacket answer = await ShakeHandsAsync(transport, both.Token).ConfigureAwait(false);
             succeeded = true;
-            return new HandshakeResult(transport, _buffer, answer);
+            return new HandshakeResult(transport, _buffer, answer, _bytesSent);
         }
         catch (OperationCanceledException e) when (time.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
@@ -257,6 +258,7 @@ internal sealed class Handshake
         }
 
         await transport.SendAsync(_output.Written, cancellationToken).ConfigureAwait(false);
+        _bytesSent += _output.Count;
     }
 
     private MqttConnectException Refused(MqttReasonCode code, string? words, string? reference)

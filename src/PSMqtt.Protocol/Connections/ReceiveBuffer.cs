@@ -18,6 +18,9 @@ internal sealed class ReceiveBuffer
     private int _start;
     private int _end;
 
+    /// <summary>All bytes that have come.</summary>
+    public long BytesReceived { get; private set; }
+
     public ReadOnlySpan<byte> Unread => _array.AsSpan(_start, _end - _start);
 
     public void Consume(int count)
@@ -55,6 +58,7 @@ internal sealed class ReceiveBuffer
 
     private void Received(int count)
     {
+        BytesReceived += count;
         bool filled = _end + count == _array.Length;
         _end += count;
         if (filled && _array.Length < BusyCapacity)

@@ -444,6 +444,7 @@ internal sealed class Supervisor : IDisposable
             _isInherited = isSessionPresent && (_isInherited || !_hasSession);
             _hasSession = true;
             _connection = connection;
+            _bytesSent += result.BytesSent;
             Limits = limits;
             LastError = null;
             SetState(MqttConnectionState.Connected);
@@ -478,8 +479,8 @@ internal sealed class Supervisor : IDisposable
 
     private async Task StopAsync(MqttDisconnectOptions options, CancellationToken cancellationToken)
     {
-        await Task.Yield();
         SetState(MqttConnectionState.Disconnecting);
+        await Task.Yield();
         bool isInstant = options.DrainTimeout == TimeSpan.Zero || options.Discard;
         if (!isInstant && Limits is not null)
         {
