@@ -156,7 +156,10 @@ public sealed class DisconnectTests : ConnectionTest
         (MqttClient client, ScriptedPeer peer) = await ConnectAsync(Options() with { PersistentSession = true });
         var options = new MqttDisconnectOptions
         {
-            ReasonCode = MqttReasonCode.DisconnectWithWillMessage, ReasonString = "why", UserProperties = [new("k", "v")], SessionExpiry = TimeSpan.FromSeconds(99),
+            ReasonCode = MqttReasonCode.DisconnectWithWillMessage,
+            ReasonString = "why",
+            UserProperties = [new("k", "v")],
+            SessionExpiry = TimeSpan.FromSeconds(99),
         };
         Task disconnect = client.DisconnectAsync(options);
         DisconnectPacket packet = await peer.ExpectDisconnectAsync(MqttReasonCode.DisconnectWithWillMessage);

@@ -295,7 +295,9 @@ public sealed class LifecycleTests : ConnectionTest
         bool is5 = version == MqttProtocolVersion.V500;
         MqttClient client = Client(Options(version) with
         {
-            Credential = new MqttCredential("user", "s3cret"), Trace = trace.Enqueue, Authentication = is5 ? new ScramSha256("user", "s3cret") : null,
+            Credential = new MqttCredential("user", "s3cret"),
+            Trace = trace.Enqueue,
+            Authentication = is5 ? new ScramSha256("user", "s3cret") : null,
         });
         Task connect = client.ConnectAsync();
         var scram = new ScramServer("s3cret");

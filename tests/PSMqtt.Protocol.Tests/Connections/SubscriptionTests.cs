@@ -52,7 +52,9 @@ public sealed class SubscriptionTests : ConnectionTest
     {
         (MqttClient client, ScriptedPeer peer) = await ConnectAsync(Options(), new ConnAckPacket
         {
-            WildcardSubscriptionAvailable = false, SharedSubscriptionAvailable = false, MaximumPacketSize = 100,
+            WildcardSubscriptionAvailable = false,
+            SharedSubscriptionAvailable = false,
+            MaximumPacketSize = 100,
         });
         await FailsAsync<ArgumentException>(client.SubscribeAsync([]));
         await FailsAsync<ArgumentException>(client.SubscribeAsync("a/#/b"));
