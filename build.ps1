@@ -60,6 +60,15 @@ function Get-Count([string[]] $Lines) {
     $counts
 }
 
+# The tests that failed, each with the lines that say why.
+function Get-Failure([string[]] $Lines) {
+    $rest = 0
+    foreach ($line in $Lines) {
+        if ($line -match '\[FAIL\]$|^ *\[-\] ') { $rest = 13 }
+        if ($rest -gt 0) { $line; $rest-- }
+    }
+}
+
 # Runs a suite, shows what it prints, and adds its counts. One that ends without its closing line has crashed, and counts as failed.
 function Invoke-Suite([string] $Name, [string] $Program, [string[]] $Arguments, [hashtable] $Total) {
     "== $Name" | Out-Host
@@ -70,6 +79,7 @@ function Invoke-Suite([string] $Name, [string] $Program, [string[]] $Arguments, 
     } | Out-Host
     $code = $LASTEXITCODE
 
+    if ($code -ne 0) { $Total.Failures += @(Get-Failure $lines) }
     $counts = Get-Count $lines
     if (-not $counts) {
         "$Name ended with exit code $code and without a result: counted as failed." | Out-Host
@@ -90,7 +100,7 @@ function Invoke-Suite([string] $Name, [string] $Program, [string[]] $Arguments, 
 }
 
 function Invoke-Test {
-    $total = @{ Passed = 0; Failed = 0; Skipped = 0 }
+    $total = @{ Passed = 0; Failed = 0; Skipped = 0; Failures = @() }
     if (-not (Invoke-Build)) {
         'The build failed: no test was run.' | Out-Host
         $total.Failed = 1
@@ -109,6 +119,13 @@ function Invoke-Test {
         else {
             Invoke-Suite 'Pester files (test host)' 'dotnet' $testHost, 'test', "$root/tests/PSMqtt.Tests" $total
         }
+    }
+
+    # Once more at the end, where a reader of the last page finds it.
+    if ($total.Failures) {
+        '== What failed' | Out-Host
+        $total.Failures | Out-Host
+        '' | Out-Host
     }
 
     "$($total.Passed) passed, $($total.Failed) failed, $($total.Skipped) skipped" | Out-Host

@@ -19,6 +19,8 @@ fi
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
 host="$root/tests/PSMqtt.TestHost/bin/Release/net10.0/PSMqtt.TestHost.dll"
 passed=0 failed=0 skipped=0
+failures="$(mktemp)"
+trap 'rm -f "$failures"' EXIT
 
 build() {
     local log
@@ -41,6 +43,11 @@ counts_in() {
         END { if (found) print p, f, s }' "$1"
 }
 
+# The tests that failed, each with the lines that say why.
+failures_in() {
+    awk '/\[FAIL\]$/ || /^ *\[-\] / { n = 13 } n > 0 { print; n-- }' "$1"
+}
+
 # Runs a suite ($1: its name; the rest: the command), shows what it prints, and adds its counts.
 # One that ends without its closing line has crashed, and counts as failed.
 suite() {
@@ -51,6 +58,7 @@ suite() {
     "$@" 2>&1 | tee "$log" | grep -a --line-buffered -vE '^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$'
     code=${PIPESTATUS[0]}
     counts="$(counts_in "$log")"
+    if [ "$code" -ne 0 ]; then failures_in "$log" >>"$failures"; fi
     rm -f "$log"
     if [ -z "$counts" ]; then
         echo "$name ended with exit code $code and without a result: counted as failed."
@@ -83,6 +91,13 @@ run_tests() {
     done
 
     suite 'Pester files (test host)' dotnet "$host" test "$root/tests/PSMqtt.Tests"
+
+    # Once more at the end, where a reader of the last page finds it.
+    if [ -s "$failures" ]; then
+        echo "== What failed"
+        cat "$failures"
+        echo
+    fi
 
     echo "$passed passed, $failed failed, $skipped skipped"
     [ "$failed" -eq 0 ]
