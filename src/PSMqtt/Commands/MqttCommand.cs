@@ -12,7 +12,7 @@ namespace PSMqtt.Commands;
 /// The base of every cmdlet that waits for something: it bridges the engine's tasks to PowerShell's one pipeline thread. Ctrl+C ends a wait at once;
 /// nothing is written from another thread; event actions get their turn while the pipeline waits.
 /// </summary>
-public abstract class MqttCommand : PSCmdlet, IDisposable
+public abstract partial class MqttCommand : PSCmdlet, IDisposable
 {
     private const int EventIntervalMilliseconds = 50;
 
@@ -47,6 +47,7 @@ public abstract class MqttCommand : PSCmdlet, IDisposable
     {
         if (disposing)
         {
+            DropOwnConnection();
             _stop.Cancel();
             _stop.Dispose();
 

@@ -14,9 +14,11 @@ namespace PSMqtt.Commands;
 /// </summary>
 [Cmdlet(VerbsCommunications.Receive, "MqttMessage", DefaultParameterSetName = "Topic")]
 [OutputType(typeof(MqttMessage), typeof(string), typeof(byte[]), typeof(PSObject))]
-public sealed class ReceiveMqttMessageCommand : SubscriptionCommand
+public sealed class ReceiveMqttMessageCommand : SubscriptionCommand, IDynamicParameters
 {
     private readonly List<MqttSubscription> _given = [];
+    private OneShotParameters? _oneShot;
+    private MqttConnection? _connection;
     private MqttSubscription? _own;
     private MessageSources? _sources;
     private TopicFilter[] _excluded = [];
@@ -32,6 +34,14 @@ public sealed class ReceiveMqttMessageCommand : SubscriptionCommand
     [Parameter(Mandatory = true, ValueFromPipeline = true, ParameterSetName = "Subscription")]
     [ValidateNotNull]
     public MqttSubscription[]? Subscription { get; set; }
+
+    /// <summary>
+    /// Connects to these servers for this command alone, as Connect-Mqtt does, and disconnects at its end. Most parameters of Connect-Mqtt can be given
+    /// too. Needs -Topic.
+    /// </summary>
+    [Parameter(ParameterSetName = "Topic")]
+    [ValidateNotNullOrEmpty]
+    public string[]? Server { get; set; }
 
     /// <summary>Stays when there is no message left, and waits for more.</summary>
     [Parameter]
@@ -77,6 +87,10 @@ public sealed class ReceiveMqttMessageCommand : SubscriptionCommand
     // A limit of time, or of messages, is there to be waited for.
     private bool Stays => Wait || Topic is not null || Count > 0 || Until is not null || IsGiven(nameof(TimeoutSeconds)) || IsGiven(nameof(IdleSeconds));
 
+    /// <summary>The parameters of Connect-Mqtt that a command with -Server takes.</summary>
+    /// <returns>An object with the parameters; <see langword="null"/> without -Server.</returns>
+    public object? GetDynamicParameters() => Server is null ? null : _oneShot ??= new OneShotParameters();
+
     /// <inheritdoc />
     protected override void ProcessRecord()
     {
@@ -95,6 +109,11 @@ public sealed class ReceiveMqttMessageCommand : SubscriptionCommand
         }
 
         _excluded = Array.ConvertAll(ExcludeTopic, ParseFilter);
+        if (Server is not null && Topic is null)
+        {
+            Fail(MqttErrors.InvalidOption.ToRecord("-Server needs -Topic: a connection that is made for this command alone has no subscriptions to read.", null));
+        }
+
         _sources = OpenSources();
         Receive(_sources);
     }
@@ -136,7 +155,7 @@ public sealed class ReceiveMqttMessageCommand : SubscriptionCommand
             return new MessageSources(() => _given, areOfOne ? owner : null, StopToken);
         }
 
-        MqttConnection connection = GetConnection();
+        MqttConnection connection = _connection = GetConnection(Server, _oneShot, Connection, TimeoutSeconds);
         if (Topic is not null)
         {
             _own = SubscribeWhileRunning(connection, Topic);
@@ -316,7 +335,7 @@ public sealed class ReceiveMqttMessageCommand : SubscriptionCommand
     // The owner's own Disconnect-Mqtt is no error.
     private Exception? GetLostError()
     {
-        MqttClient client = (_own ?? (_given.Count > 0 ? _given[0] : null))?.Client ?? GetConnection().Client;
+        MqttClient client = _connection?.Client ?? _given[0].Client;
         return client.State == MqttConnectionState.Disconnected ? client.LastError : null;
     }
 }

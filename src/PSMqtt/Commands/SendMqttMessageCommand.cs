@@ -14,9 +14,10 @@ namespace PSMqtt.Commands;
 [Cmdlet(VerbsCommunications.Send, "MqttMessage", SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Low, DefaultParameterSetName = "Payload")]
 [Alias("Publish-MqttMessage")]
 [OutputType(typeof(MqttPublishResult))]
-public sealed class SendMqttMessageCommand : MessageCommand
+public sealed class SendMqttMessageCommand : MessageCommand, IDynamicParameters
 {
     private MqttConnection _connection = null!;
+    private OneShotParameters? _oneShot;
     private MqttPublisher? _publisher;
     private MessageOverrides? _overrides;
     private Action _drain = null!;
@@ -54,6 +55,14 @@ public sealed class SendMqttMessageCommand : MessageCommand
     [ValidateNotNull]
     public MqttConnectionReference? Connection { get; set; }
 
+    /// <summary>
+    /// Connects to these servers for this command alone, as Connect-Mqtt does, and disconnects at its end. Most parameters of Connect-Mqtt can be given
+    /// too.
+    /// </summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string[]? Server { get; set; }
+
     /// <summary>Writes an MqttPublishResult for each message that was accepted.</summary>
     [Parameter]
     public SwitchParameter PassThru { get; set; }
@@ -67,10 +76,14 @@ public sealed class SendMqttMessageCommand : MessageCommand
     [ValidateRange(0.001, 86_400)]
     public double TimeoutSeconds { get; set; } = 30;
 
+    /// <summary>The parameters of Connect-Mqtt that a command with -Server takes.</summary>
+    /// <returns>An object with the parameters; <see langword="null"/> without -Server.</returns>
+    public object? GetDynamicParameters() => Server is null ? null : _oneShot ??= new OneShotParameters();
+
     /// <inheritdoc />
     protected override void BeginProcessing()
     {
-        _connection = GetConnection(Connection);
+        _connection = GetConnection(Server, _oneShot, Connection, TimeoutSeconds);
         RequireMqtt5(_connection, Mqtt5Parameters);
         if (Topic is not null && !TopicName.IsValid(Topic, out string? problem))
         {
@@ -126,6 +139,7 @@ public sealed class SendMqttMessageCommand : MessageCommand
         }
 
         Drain();
+        CloseOwnConnection(TimeoutSeconds);
         if (WasTruncated)
         {
             WriteWarning($"An object was nested deeper than {Depth} levels; what lay deeper was sent as text. Raise -Depth to send it all.");

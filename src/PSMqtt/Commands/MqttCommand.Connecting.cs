@@ -1,0 +1,117 @@
+using System.Management.Automation;
+using PSMqtt.Connections;
+using PSMqtt.Errors;
+using PSMqtt.Protocol;
+
+namespace PSMqtt.Commands;
+
+/// <content>Making connections, for the runspace or for the cmdlet itself.</content>
+public abstract partial class MqttCommand
+{
+    // Said by Connect-Mqtt, too: how long an attempt to connect may take.
+    private const double ConnectSeconds = 30;
+
+    private MqttConnection? _own;
+
+    /// <summary>Makes a connection, and connects it; a failure ends the cmdlet.</summary>
+    /// <param name="settings">What the user says about it.</param>
+    /// <param name="noWait">Whether to return while it is still being made.</param>
+    /// <returns>The connection, which is in no table yet.</returns>
+    private protected MqttConnection Open(ConnectionSettings settings, bool noWait = false)
+    {
+        MqttConnection connection = new ConnectionBuilder(this, settings).Build();
+        try
+        {
+            foreach (string warning in ConnectionWarnings.Of(connection.Client.Options))
+            {
+                WriteWarning(warning);
+            }
+
+            if (noWait)
+            {
+                connection.Client.Start();
+            }
+            else
+            {
+                Connect(connection);
+            }
+        }
+        catch
+        {
+            WaitForCleanup(connection.CloseAsync(new MqttDisconnectOptions { DrainTimeout = TimeSpan.Zero }, CancellationToken.None), LiveConnections.ExitTimeout);
+            throw;
+        }
+
+        return connection;
+    }
+
+    /// <summary>The connection to use: one of the cmdlet's own to -Server, else the one that -Connection names, else the current one.</summary>
+    /// <param name="server">The servers; <see langword="null"/>: not given.</param>
+    /// <param name="parameters">What else is known about the connection to them.</param>
+    /// <param name="connection">The connection given.</param>
+    /// <param name="timeoutSeconds">How long connecting may take; 0: as long as Connect-Mqtt allows.</param>
+    /// <returns>The connection.</returns>
+    private protected MqttConnection GetConnection(
+        string[]? server, OneShotParameters? parameters, MqttConnectionReference? connection, double timeoutSeconds)
+    {
+        if (server is null)
+        {
+            return GetConnection(connection);
+        }
+
+        if (connection is not null)
+        {
+            Fail(MqttErrors.InvalidOption.ToRecord("Give only one of -Server, to connect for this command alone, and -Connection.", null));
+        }
+
+        TimeSpan timeout = TimeSpan.FromSeconds(timeoutSeconds > 0 ? Math.Min(timeoutSeconds, ConnectSeconds) : ConnectSeconds);
+        _own = Open((parameters ?? new OneShotParameters()).ToSettings(server, timeout));
+        LiveConnections.Add(_own);
+        return _own;
+    }
+
+    /// <summary>Disconnects the connection that the cmdlet has made for itself, if there is one, when what it has sent has been acknowledged.</summary>
+    /// <param name="timeoutSeconds">How long to wait for that.</param>
+    private protected void CloseOwnConnection(double timeoutSeconds)
+    {
+        if (_own is { } own)
+        {
+            MqttDisconnectOptions options = new() { DrainTimeout = TimeSpan.FromSeconds(timeoutSeconds) };
+            WaitFor(own.CloseAsync(options, StopToken).WaitAsync(StopToken));
+        }
+    }
+
+    private void Connect(MqttConnection connection)
+    {
+        void Report(object? sender, MqttConnectionEventArgs step) => Post(() => WriteVerbose(step.Explanation));
+
+        connection.Connecting += Report;
+        connection.ConnectFailed += Report;
+        try
+        {
+            MqttConnectResult result = WaitFor(connection.Client.ConnectAsync(StopToken));
+            WriteVerbose(
+                $"Connected to {result.Server} as '{result.ClientId}' with MQTT {MqttVersionName.Of(result.ProtocolVersion)}, "
+                + $"keep-alive {result.KeepAlive.TotalSeconds} s, {(result.SessionPresent ? "with the session that the broker has kept" : "with a new session")}.");
+        }
+        catch (Exception exception) when (exception is not PipelineStoppedException)
+        {
+            Fail(exception, connection.Server);
+        }
+        finally
+        {
+            connection.Connecting -= Report;
+            connection.ConnectFailed -= Report;
+        }
+    }
+
+    // After an error, or a downstream command that has had enough; Ctrl+C waits for next to nothing. The goodbye goes on without the pipeline.
+    private void DropOwnConnection()
+    {
+        if (_own is { } own)
+        {
+            TimeSpan limit = TimeSpan.FromMilliseconds(IsStopped ? 100 : 2000);
+            WaitForCleanup(own.CloseAsync(new MqttDisconnectOptions { DrainTimeout = limit / 2 }, CancellationToken.None), limit);
+        }
+    }
+}
