@@ -46,7 +46,6 @@ internal sealed class OutboundExchanges
     private bool _isAccepting;
     private string? _lastValidTopic;
     private bool _isOpen;
-    private int _quota;
     private int _quotaMaximum;
     private long _sequence;
 
@@ -63,6 +62,12 @@ internal sealed class OutboundExchanges
     public int InFlight => _inFlight.Count + _resend.Count + _released.Count;
 
     public int Queued => _queue.Count + _unacknowledgedQueue.Count;
+
+    /// <summary>
+    /// How many more exchanges the server allows now. An exchange that goes on with its PUBREL after a reconnect still is one at the server: it takes a place
+    /// as well. A server that allows fewer than before makes this negative.
+    /// </summary>
+    private int Quota => _quotaMaximum - _inFlight.Count - _released.Count;
 
     public long MessagesSent { get; private set; }
 
@@ -169,7 +174,6 @@ internal sealed class OutboundExchanges
         int wanted = _options.InFlightMaximum
             ?? (limits.ProtocolVersion == MqttProtocolVersion.V500 ? DefaultInFlight : DefaultInFlightBefore5);
         _quotaMaximum = Math.Min(limits.ReceiveMaximum, wanted);
-        _quota = _quotaMaximum;
     }
 
     /// <summary>Sends again what an earlier connection left unfinished, in its order, then what was queued.</summary>
@@ -349,12 +353,12 @@ internal sealed class OutboundExchanges
             TrySend(operation, isRepetition: false);
         }
 
-        while (_quota > 0 && _resend.First is { } operation && _writer.HasRoom)
+        while (Quota > 0 && _resend.First is { } operation && _writer.HasRoom)
         {
             TrySend(operation, isRepetition: true);
         }
 
-        while (_quota > 0 && _resend.Count == 0 && _queue.First is { } operation && _writer.HasRoom && !_identifiers.AreExhausted)
+        while (Quota > 0 && _resend.Count == 0 && _queue.First is { } operation && _writer.HasRoom && !_identifiers.AreExhausted)
         {
             TrySend(operation, isRepetition: false);
         }
@@ -457,7 +461,7 @@ internal sealed class OutboundExchanges
 
         bool leavesAtOnce = _isOpen && _writer!.HasRoom && (message.QoS == MqttQualityOfService.AtMostOnce
             ? _unacknowledgedQueue.Count == 0
-            : _quota > 0 && _resend.Count == 0 && _queue.Count == 0 && !_identifiers.AreExhausted);
+            : Quota > 0 && _resend.Count == 0 && _queue.Count == 0 && !_identifiers.AreExhausted);
         return !leavesAtOnce;
     }
 
@@ -509,7 +513,6 @@ internal sealed class OutboundExchanges
         operation.State = operation.QoS == MqttQualityOfService.AtLeastOnce ? PublishState.AwaitingPubAck : PublishState.AwaitingPubRec;
         operation.List!.Remove(operation);
         _inFlight.Add(operation);
-        _quota--;
         if (!wasWaiting)
         {
             WaitBegun?.Invoke();
@@ -564,8 +567,6 @@ internal sealed class OutboundExchanges
 
     private void EndExchange(PublishOperation operation, in AcknowledgementPacket packet)
     {
-        _quota = Math.Min(_quota + 1, _quotaMaximum);
-
         // A PUBCOMP with 0x92 is no failure: the server had the message, and lost only its memory of the exchange.
         if (packet.ReasonCode.IsFailure() && packet.Type != MqttPacketType.PubComp)
         {

@@ -653,7 +653,12 @@ internal sealed class SubscriptionTable
 
         if (generation < server.SentGeneration)
         {
-            // A later SUBSCRIBE is under way, and its answer decides about the rest.
+            // A later SUBSCRIBE is under way, and its answer decides about the rest; unless they have left meanwhile.
+            if (server.Locals.Count == 0 && IsInUse(server))
+            {
+                Release(server, null);
+            }
+
             return;
         }
 

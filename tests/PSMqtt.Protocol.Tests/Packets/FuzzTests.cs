@@ -1,5 +1,3 @@
-using System.Diagnostics;
-using System.Globalization;
 using PSMqtt.Protocol.Packets;
 using PSMqtt.Protocol.Tests.Scripted;
 using static PSMqtt.Protocol.Tests.Packets.PacketBytes;
@@ -7,8 +5,7 @@ using static PSMqtt.Protocol.Tests.Packets.PacketBytes;
 namespace PSMqtt.Protocol.Tests.Packets;
 
 /// <summary>
-/// Random packets and random damage. Each test runs for two seconds, or for PSMQTT_FUZZ_SECONDS, from a new seed each time, or from PSMQTT_FUZZ_SEED;
-/// it says how many cases it tried, and on a failure the seed and the bytes.
+/// Random packets and random damage. How long, and how to repeat a failure: see <see cref="FuzzRun"/>.
 /// </summary>
 public sealed class FuzzTests(ITestOutputHelper output)
 {
@@ -18,7 +15,7 @@ public sealed class FuzzTests(ITestOutputHelper output)
     [Fact]
     public void What_is_written_is_read_back_as_it_was()
     {
-        Run((random, cases) =>
+        FuzzRun.Run(output, (random, cases) =>
         {
             MqttProtocolVersion version = s_versions[cases % 3];
             IMqttPacket packet = new PacketGenerator(random).Next(version);
@@ -36,7 +33,7 @@ public sealed class FuzzTests(ITestOutputHelper output)
     {
         (MqttProtocolVersion Version, byte[] Bytes)[] corpus = [.. PacketExamples.Corpus];
         int accepted = 0;
-        Run((random, cases) =>
+        FuzzRun.Run(output, (random, cases) =>
         {
             (MqttProtocolVersion version, byte[] bytes) = corpus[random.Next(corpus.Length)];
             if (random.Next(3) == 0)
@@ -88,7 +85,7 @@ public sealed class FuzzTests(ITestOutputHelper output)
         int refused = 0;
         var noise = new byte[512];
         var cache = new TopicCache();
-        Run((random, cases) =>
+        FuzzRun.Run(output, (random, cases) =>
         {
             random.NextBytes(noise);
             if (cases % 2 == 0)
@@ -127,7 +124,8 @@ public sealed class FuzzTests(ITestOutputHelper output)
         Assert.NotEqual(0, refused);
     }
 
-    private static byte[] Damage(Random random, byte[] body, byte[] other)
+    /// <summary>Does to a packet's body what noise and malice do.</summary>
+    internal static byte[] Damage(Random random, byte[] body, byte[] other)
     {
         List<byte> bytes = [.. body];
         for (int time = random.Next(1, 5); time > 0; time--)
@@ -168,33 +166,5 @@ public sealed class FuzzTests(ITestOutputHelper output)
         }
 
         return [.. bytes];
-    }
-
-    /// <summary>Runs a case again and again; each has its own seed, so that a failure can be repeated alone.</summary>
-    private void Run(Action<Random, int> test)
-    {
-        double seconds = double.Parse(Environment.GetEnvironmentVariable("PSMQTT_FUZZ_SECONDS") ?? "2", CultureInfo.InvariantCulture);
-        string? wanted = Environment.GetEnvironmentVariable("PSMQTT_FUZZ_SEED");
-        int seed = wanted is null ? Random.Shared.Next() : int.Parse(wanted, CultureInfo.InvariantCulture);
-        var clock = Stopwatch.StartNew();
-        int cases = 0;
-        do
-        {
-            int caseSeed = unchecked(seed + cases);
-            try
-            {
-                test(new Random(caseSeed), unchecked((int)((uint)caseSeed % 6)));
-            }
-            catch (Exception exception)
-            {
-                throw new Xunit.Sdk.XunitException(
-                    $"Case {cases} failed. To repeat it: PSMQTT_FUZZ_SEED={caseSeed}.{Environment.NewLine}{exception}");
-            }
-
-            cases++;
-        }
-        while (clock.Elapsed.TotalSeconds < seconds);
-
-        output.WriteLine($"{cases} cases tried, from seed {seed}, in {clock.Elapsed.TotalSeconds:F1} s.");
     }
 }

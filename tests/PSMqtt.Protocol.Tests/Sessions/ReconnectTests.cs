@@ -53,12 +53,16 @@ public sealed class ReconnectTests : SessionTest
             Assert.Equal(identifiers[text], again.PacketIdentifier);
         }
 
+        // Five exchanges are five, whatever state they are in: a server may count those past PUBREC as well.
+        await ExpectNothingSentAsync(client, second);
+        await second.SendAcknowledgementAsync(MqttPacketType.PubComp, identifiers["e"]);
+        await second.SendAcknowledgementAsync(MqttPacketType.PubComp, identifiers["c"]);
         identifiers["queued"] = (await ExpectPublishAsync(second, "queued")).PacketIdentifier;
         identifiers["offline"] = (await ExpectPublishAsync(second, "offline")).PacketIdentifier;
         Assert.Equal(7, identifiers.Values.Distinct().Count());
         await Soon(subscribe);
 
-        foreach (string text in identifiers.Keys)
+        foreach (string text in identifiers.Keys.Except(["e", "c"]))
         {
             if (text is "b" or "offline")
             {
@@ -70,7 +74,7 @@ public sealed class ReconnectTests : SessionTest
         }
 
         await Soon(Task.WhenAll(publishes.Values));
-        Assert.Equal(7, client.Counters.MessagesSent);
+        Assert.Equal(7 + 1, client.Counters.MessagesSent); // And the one that showed that nothing else had been sent.
         Assert.Equal(0, client.Counters.InFlight);
     }
 

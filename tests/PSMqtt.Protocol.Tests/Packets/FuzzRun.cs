@@ -1,0 +1,39 @@
+using System.Diagnostics;
+using System.Globalization;
+
+namespace PSMqtt.Protocol.Tests.Packets;
+
+/// <summary>
+/// Runs random cases: for two seconds, or for PSMQTT_FUZZ_SECONDS, from a new seed each time, or from PSMQTT_FUZZ_SEED. Says how many cases were tried,
+/// and on a failure the seed.
+/// </summary>
+internal static class FuzzRun
+{
+    /// <summary>Runs a case again and again; each has its own seed, so that a failure can be repeated alone.</summary>
+    public static void Run(ITestOutputHelper output, Action<Random, int> test)
+    {
+        double seconds = double.Parse(Environment.GetEnvironmentVariable("PSMQTT_FUZZ_SECONDS") ?? "2", CultureInfo.InvariantCulture);
+        string? wanted = Environment.GetEnvironmentVariable("PSMQTT_FUZZ_SEED");
+        int seed = wanted is null ? Random.Shared.Next() : int.Parse(wanted, CultureInfo.InvariantCulture);
+        var clock = Stopwatch.StartNew();
+        int cases = 0;
+        do
+        {
+            int caseSeed = unchecked(seed + cases);
+            try
+            {
+                test(new Random(caseSeed), unchecked((int)((uint)caseSeed % 6)));
+            }
+            catch (Exception exception)
+            {
+                throw new Xunit.Sdk.XunitException(
+                    $"Case {cases} failed. To repeat it: PSMQTT_FUZZ_SEED={caseSeed}.{Environment.NewLine}{exception}");
+            }
+
+            cases++;
+        }
+        while (clock.Elapsed.TotalSeconds < seconds);
+
+        output.WriteLine($"{cases} cases tried, from seed {seed}, in {clock.Elapsed.TotalSeconds:F1} s.");
+    }
+}
