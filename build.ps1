@@ -6,6 +6,9 @@
     Test    builds, runs the xunit and the Pester suites, and closes with "N passed, N failed, N skipped".
             Pester 5 or later runs the Pester files where it is installed, the test host where it is not.
     Demo    starts the embedded broker and shows a round trip with live readings of this machine; with -Server, against your broker.
+    Fuzz    runs the fuzzers of the decoder and of the session for -Minutes, from -Seed, and says how many cases were tried.
+    Conformance
+            makes docs/conformance.md anew of the names of the tests.
     Clean   removes what was built.
 
     It needs the .NET SDK. Where there is no PowerShell, build.sh does the same.
@@ -15,11 +18,18 @@
     ./build.ps1 demo -Server mqtt://localhost:1883
 #>
 param(
-    [ValidateSet('Build', 'Test', 'Demo', 'Clean')]
+    [ValidateSet('Build', 'Test', 'Demo', 'Fuzz', 'Conformance', 'Clean')]
     [string] $Task = 'Build',
 
     # The broker the demo uses. Default: one of its own.
-    [string] $Server
+    [string] $Server,
+
+    # How long to fuzz.
+    [ValidateRange(1, 10080)]
+    [int] $Minutes = 10,
+
+    # Where to begin: the seed that a failure has named. Default: another one each time.
+    [string] $Seed
 )
 
 # Only the language and .NET are used here, so that the test host can run this file too.
@@ -132,6 +142,13 @@ function Invoke-Test {
     $total.Failed -eq 0
 }
 
+# Runs one group of the engine's tests, with what it has to say.
+function Invoke-EngineTest([string[]] $Arguments) {
+    if (-not (Invoke-Build)) { return $false }
+    & dotnet "$root/tests/PSMqtt.Protocol.Tests/bin/Release/net10.0/PSMqtt.Protocol.Tests.dll" -noLogo -noColor -showLiveOutput @Arguments | Out-Host
+    $LASTEXITCODE -eq 0
+}
+
 switch ($Task) {
     'Build' {
         if (-not (Invoke-Build)) { exit 1 }
@@ -145,6 +162,16 @@ switch ($Task) {
         $parameters = @{}
         if ($Server) { $parameters.Server = $Server }
         & "$root/examples/Demo.ps1" @parameters
+    }
+    'Fuzz' {
+        # Four tests, one after the other, share the time.
+        $env:PSMQTT_FUZZ_SECONDS = $Minutes * 15
+        $env:PSMQTT_FUZZ_SEED = $Seed
+        if (-not (Invoke-EngineTest '-maxThreads', '1', '-class', '*FuzzTests')) { exit 1 }
+    }
+    'Conformance' {
+        $env:PSMQTT_CONFORMANCE = 'write'
+        if (-not (Invoke-EngineTest '-class', '*ConformanceTests')) { exit 1 }
     }
     'Clean' {
         & dotnet clean $solution -c Release -nologo -v quiet -clp:NoSummary

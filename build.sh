@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every task of this repository: ./build.sh build | test | demo [-Server <uri>] | clean
+# Every task of this repository: ./build.sh build | test | demo [-Server <uri>] | fuzz [-Minutes <n>] [-Seed <n>] | conformance | clean
 # Where there is PowerShell, build.ps1 does the work. Where there is only the .NET SDK, the test host stands in for it.
 set -uo pipefail
 
@@ -103,6 +103,22 @@ run_tests() {
     [ "$failed" -eq 0 ]
 }
 
+# One group of the engine's tests, with what it has to say.
+engine_tests() {
+    build && dotnet "$root/tests/PSMqtt.Protocol.Tests/bin/Release/net10.0/PSMqtt.Protocol.Tests.dll" -noLogo -noColor -showLiveOutput "$@"
+}
+
+# The value of a parameter ($1) among the rest, in any case; else the default ($2).
+parameter() {
+    local name="$1" value="$2"
+    shift 2
+    while [ $# -gt 1 ]; do
+        if [ "$(printf '%s' "$1" | tr '[:upper:]' '[:lower:]')" = "$name" ]; then value="$2"; fi
+        shift
+    done
+    printf '%s' "$value"
+}
+
 case "$task" in
     build)
         build && echo "Built: $root/out/PSMqtt/PSMqtt.psd1"
@@ -113,12 +129,21 @@ case "$task" in
     demo)
         build && dotnet "$host" run "$root/examples/Demo.ps1" "$@"
         ;;
+    fuzz)
+        # Four tests, one after the other, share the time.
+        export PSMQTT_FUZZ_SECONDS=$(($(parameter -minutes 10 "$@") * 15)) PSMQTT_FUZZ_SEED
+        PSMQTT_FUZZ_SEED="$(parameter -seed '' "$@")"
+        engine_tests -maxThreads 1 -class '*FuzzTests'
+        ;;
+    conformance)
+        PSMQTT_CONFORMANCE=write engine_tests -class '*ConformanceTests'
+        ;;
     clean)
         dotnet clean "$root/PSMqtt.slnx" -c Release -nologo -v quiet -clp:NoSummary
         rm -rf "$root/out"
         ;;
     *)
-        echo "There is no task '$task'. The tasks: build, test, demo, clean." >&2
+        echo "There is no task '$task'. The tasks: build, test, demo, fuzz, conformance, clean." >&2
         exit 2
         ;;
 esac

@@ -209,7 +209,9 @@ internal sealed class Connection
                 SetServerDisconnect(DisconnectPacket.Read(frame, version));
                 break;
             case MqttPacketType.Auth when version == MqttProtocolVersion.V500:
-                ReceiveAuthentication(AuthPacket.Read(frame, version));
+                var auth = AuthPacket.Read(frame, version);
+                ProblemInformation.Check(_options.RequestProblemInformation, frame.Type, auth.ReasonString, auth.UserProperties);
+                ReceiveAuthentication(auth);
                 break;
             case MqttPacketType.ConnAck:
                 throw Unexpected(frame.Type, "MQTT-3.2.0-2", "it has sent one already");

@@ -159,6 +159,7 @@ internal sealed class Handshake
                 break;
             case MqttPacketType.Auth when Version == MqttProtocolVersion.V500 && _options.Authentication is not null:
                 step = AuthPacket.Read(frame, Version);
+                ProblemInformation.Check(_options.RequestProblemInformation, frame.Type, step.ReasonString, step.UserProperties);
                 break;
             case MqttPacketType.Disconnect when Version == MqttProtocolVersion.V500:
                 var disconnect = DisconnectPacket.Read(frame, Version);

@@ -142,6 +142,7 @@ internal sealed class Session
                 return true;
             case MqttPacketType.PubAck or MqttPacketType.PubRec or MqttPacketType.PubComp:
                 var acknowledgement = AcknowledgementPacket.Read(frame, _version);
+                ProblemInformation.Check(_options.RequestProblemInformation, frame.Type, acknowledgement.ReasonString, acknowledgement.UserProperties);
                 lock (Gate)
                 {
                     Count(Outbound.Acknowledged(acknowledgement));
@@ -150,6 +151,7 @@ internal sealed class Session
                 return true;
             case MqttPacketType.PubRel:
                 var release = AcknowledgementPacket.Read(frame, _version);
+                ProblemInformation.Check(_options.RequestProblemInformation, frame.Type, release.ReasonString, release.UserProperties);
                 lock (Gate)
                 {
                     Count(Inbound.Release(release.PacketIdentifier));
@@ -158,6 +160,7 @@ internal sealed class Session
                 return true;
             case MqttPacketType.SubAck:
                 var subAck = SubAckPacket.Read(frame, _version);
+                ProblemInformation.Check(_options.RequestProblemInformation, frame.Type, subAck.ReasonString, subAck.UserProperties);
                 lock (Gate)
                 {
                     Count(Subscriptions.Acknowledged(subAck));
@@ -167,6 +170,7 @@ internal sealed class Session
                 return true;
             case MqttPacketType.UnsubAck:
                 var unsubAck = UnsubAckPacket.Read(frame, _version);
+                ProblemInformation.Check(_options.RequestProblemInformation, frame.Type, unsubAck.ReasonString, unsubAck.UserProperties);
                 lock (Gate)
                 {
                     Count(Subscriptions.Acknowledged(unsubAck));

@@ -296,7 +296,7 @@ public sealed class DisconnectTests : ConnectionTest
         Assert.Equal(code, (await StepAsync(MqttConnectionState.Reconnecting)).ReasonCode);
     }
 
-    [Theory(DisplayName = "[MQTT-3.2.0-2] [MQTT-4.13.1-1] [MQTT-4.8.0-1] what a server may not send ends the connection: DISCONNECT 0x82 on 5.0, closed without one before; the event has the statement, and a new connection is made"), MemberData(nameof(Forbidden))]
+    [Theory(DisplayName = "[MQTT-3.2.0-2] [MQTT-4.13.1-1] [MQTT-3.1.1: MQTT-4.8.0-1] what a server may not send ends the connection: DISCONNECT 0x82 on 5.0, closed without one before; the event has the statement, and a new connection is made"), MemberData(nameof(Forbidden))]
     public async Task Forbidden_packet(string name, MqttProtocolVersion version, string bytes)
     {
         (MqttClient client, ScriptedPeer peer) = await ConnectAsync(Options(version));

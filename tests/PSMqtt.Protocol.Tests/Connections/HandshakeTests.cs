@@ -293,7 +293,7 @@ public sealed class HandshakeTests : ConnectionTest
         Assert.Equal((MqttConnectFailure.BadCredentials, refusing.Endpoint.ToString()), (error.Failure, error.Server));
     }
 
-    [Theory(DisplayName = "[MQTT-4.11.0-1] a server reference in CONNACK is followed when asked to, for one attempt or for good"), InlineData(MqttReasonCode.UseAnotherServer), InlineData(MqttReasonCode.ServerMoved)]
+    [Theory(DisplayName = "a server reference (section 4.11) in CONNACK is followed when asked to, for one attempt or for good"), InlineData(MqttReasonCode.UseAnotherServer), InlineData(MqttReasonCode.ServerMoved)]
     public async Task Server_reference_in_connack(MqttReasonCode code)
     {
         await using var other = new ScriptedServer();

@@ -43,7 +43,7 @@ public sealed class FloodTests
         Assert.Equal(MqttConnectionState.Connected, client.State);
     }
 
-    [Theory(DisplayName = "[MQTT-4.3.3-4] [MQTT-4.3.3-11] stray PUBRECs and PUBRELs are answered, every one, as legal recovery wants it")]
+    [Theory(DisplayName = "[MQTT-4.3.3-4] [MQTT-4.3.3-11] [MQTT-3.6.2-1] [MQTT-3.7.2-1] stray PUBRECs and PUBRELs are answered, every one, as legal recovery wants it")]
     [InlineData(MqttProtocolVersion.V311, "50020007", "PUBREL")]
     [InlineData(MqttProtocolVersion.V500, "50020007", "PUBREL")]
     [InlineData(MqttProtocolVersion.V311, "62020007", "PUBCOMP")]

@@ -9,7 +9,7 @@ public sealed class HostileHandshakeTests
     private const MqttProtocolVersion V311 = MqttProtocolVersion.V311;
     private const MqttProtocolVersion V500 = MqttProtocolVersion.V500;
 
-    [Theory(DisplayName = "[MQTT-3.2.0-1] [MQTT-4.8.0-1] what is no CONNACK, or a broken one, fails the attempt by name, and the next one works")]
+    [Theory(DisplayName = "[MQTT-3.2.0-1] [MQTT-3.1.1: MQTT-4.8.0-1] what is no CONNACK, or a broken one, fails the attempt by name, and the next one works")]
     [InlineData("PUBLISH first", V311, "30 03 0001 61", "MQTT-3.2.0-1", MqttReasonCode.ProtocolError)]
     [InlineData("PUBLISH first", V500, "30 04 0001 61 00", "MQTT-3.2.0-1", MqttReasonCode.ProtocolError)]
     [InlineData("PINGRESP first", V311, "D0 00", "MQTT-3.2.0-1", MqttReasonCode.ProtocolError)]

@@ -14,7 +14,10 @@ public sealed class HostileServerTests
     public static TheoryData<string, MqttProtocolVersion> Packets =>
         new(HostilePackets.All.Select(packet => new TheoryDataRow<string, MqttProtocolVersion>(packet.Name, packet.Version)));
 
-    [Theory(DisplayName = "[MQTT-4.8.0-1] [MQTT-4.13.1-1] [MQTT-4.13.2-1] a forbidden packet ends the connection, and the next one works")]
+    [Theory(DisplayName =
+        "[MQTT-4.13.1-1] [MQTT-4.13.2-1] [MQTT-2.1.3-1] [MQTT-1.5.4-1] [MQTT-1.5.4-2] [MQTT-1.5.5-1] [MQTT-3.3.1-2] [MQTT-3.3.1-4] [MQTT-3.3.2-2] [MQTT-3.6.1-1] "
+        + "[MQTT-3.14.1-1] [MQTT-3.15.1-1] [MQTT-3.14.4-1] [MQTT-3.14.4-2] [MQTT-3.1.1: MQTT-2.2.2-2] [MQTT-3.1.1: MQTT-4.8.0-1] a forbidden packet ends the connection, "
+        + "and the next one works")]
     [MemberData(nameof(Packets))]
     public async Task A_forbidden_packet_ends_the_connection_and_the_next_one_works(string name, MqttProtocolVersion version)
     {
@@ -49,7 +52,7 @@ public sealed class HostileServerTests
         await AssertWorksAsync(client, server);
     }
 
-    [Theory(DisplayName = "A packet cut off by the end of the connection does no harm, wherever it is cut")]
+    [Theory(DisplayName = "[MQTT-3.1.1: MQTT-4.8.0-2] a packet cut off by the end of the connection does no harm, wherever it is cut")]
     [InlineData(MqttProtocolVersion.V311)]
     [InlineData(MqttProtocolVersion.V500)]
     public async Task A_packet_cut_off_by_the_end_of_the_connection_does_no_harm(MqttProtocolVersion version)

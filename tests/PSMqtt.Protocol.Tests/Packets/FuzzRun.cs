@@ -14,7 +14,7 @@ internal static class FuzzRun
     {
         double seconds = double.Parse(Environment.GetEnvironmentVariable("PSMQTT_FUZZ_SECONDS") ?? "2", CultureInfo.InvariantCulture);
         string? wanted = Environment.GetEnvironmentVariable("PSMQTT_FUZZ_SEED");
-        int seed = wanted is null ? Random.Shared.Next() : int.Parse(wanted, CultureInfo.InvariantCulture);
+        int seed = string.IsNullOrEmpty(wanted) ? Random.Shared.Next() : int.Parse(wanted, CultureInfo.InvariantCulture);
         var clock = Stopwatch.StartNew();
         int cases = 0;
         do
@@ -34,6 +34,10 @@ internal static class FuzzRun
         }
         while (clock.Elapsed.TotalSeconds < seconds);
 
-        output.WriteLine($"{cases} cases tried, from seed {seed}, in {clock.Elapsed.TotalSeconds:F1} s.");
+        string result = $"{cases} cases tried, from seed {seed}, in {clock.Elapsed.TotalSeconds:F1} s.";
+        output.WriteLine(result);
+
+        // The runner shows what a test has written only when it fails; this is to be seen in every run.
+        Console.WriteLine($"  Fuzz: {TestContext.Current.TestMethod?.MethodName}: {result}");
     }
 }

@@ -22,7 +22,7 @@ public sealed class PacketRuleTests
         }
     }
 
-    [Fact(DisplayName = "[MQTT-3.2.2-6] a CONNACK that refuses must not have Session Present set (3.1.1: [MQTT-3.2.2-4])")]
+    [Fact(DisplayName = "[MQTT-3.2.2-6] a CONNACK that refuses must not have Session Present set [MQTT-3.1.1: MQTT-3.2.2-4]")]
     public void ConnAck_session_present_and_refused()
     {
         AssertRefused("MQTT-3.2.2-6", Hex("20 03 01 87 00"), V500, MqttReasonCode.ProtocolError);
@@ -93,7 +93,7 @@ public sealed class PacketRuleTests
             () => PublishWriter.GetHeaderSize("t", 0, MqttQualityOfService.AtMostOnce, properties, 0, V500, out _, out _));
     }
 
-    [Fact(DisplayName = "[MQTT-3.8.3-2] a SUBACK without a reason code, and a SUBSCRIBE without a topic filter, are refused")]
+    [Fact(DisplayName = "[MQTT-3.8.3-2] [MQTT-3.1.1: MQTT-3.8.3-3] a SUBACK without a reason code, and a SUBSCRIBE without a topic filter, are refused")]
     public void SubAck_and_Subscribe_without_entries()
     {
         AssertRefused("MQTT-3.8.3-2", Hex("90 02 0001"), V310, MqttReasonCode.ProtocolError);
@@ -103,7 +103,7 @@ public sealed class PacketRuleTests
         AssertRefused("MQTT-3.8.3-2", Hex("82 03 0001 00"), V500, MqttReasonCode.ProtocolError);
     }
 
-    [Fact(DisplayName = "[MQTT-3.11.3-2] [MQTT-3.10.3-2] an UNSUBACK without a reason code (5.0), and an UNSUBSCRIBE without a topic filter, are refused")]
+    [Fact(DisplayName = "[MQTT-3.11.3-2] [MQTT-3.10.3-2] [MQTT-3.1.1: MQTT-3.10.3-2] an UNSUBACK without a reason code (5.0), and an UNSUBSCRIBE without a topic filter, are refused")]
     public void UnsubAck_and_Unsubscribe_without_entries()
     {
         AssertRefused("MQTT-3.11.3-2", Hex("B0 03 0001 00"), V500, MqttReasonCode.ProtocolError);
@@ -195,7 +195,7 @@ public sealed class PacketRuleTests
     public void No_local_on_a_shared_subscription() =>
         AssertRefused("MQTT-3.8.3-4", Hex("82 10 0001 00 000A 2473686172652F672F61 04"), V500, MqttReasonCode.ProtocolError);
 
-    [Fact(DisplayName = "[MQTT-3.8.3-5] subscription options other than QoS are reserved in 3.1.1")]
+    [Fact(DisplayName = "[MQTT-3.8.3-5] [MQTT-3.1.1: MQTT-3.8.3-4] subscription options other than QoS are reserved in 3.1.1")]
     public void Subscription_options_of_3_1_1()
     {
         AssertRefused("MQTT-3.8.3-5", Hex("82 06 0001 0001 61 04"), V311);

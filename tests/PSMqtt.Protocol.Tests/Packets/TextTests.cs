@@ -69,7 +69,7 @@ public sealed class TextTests
         }
     }
 
-    [Theory(DisplayName = "[MQTT-1.5.4-3] U+FEFF is kept, and so are other characters beyond ASCII")]
+    [Theory(DisplayName = "[MQTT-1.5.4-3] [MQTT-3.1.1: MQTT-1.5.3-3] U+FEFF is kept, and so are other characters beyond ASCII")]
     [MemberData(nameof(Places))]
     public void Kept(int place)
     {

@@ -31,7 +31,7 @@ public sealed class InboundExchangeTests : SessionTest
         Assert.Equal(0, client.Counters.Unacknowledged);
     }
 
-    [Theory(DisplayName = "[MQTT-4.3.3-8] [MQTT-4.3.3-11] [MQTT-4.3.3-12] [MQTT-2.2.1-5] [MQTT-3.1.1: MQTT-4.3.3-2] [MQTT-3.1.1: MQTT-3.6.4-1] QoS 2 in: PUBREC, PUBREL, PUBCOMP; then the identifier is a new message's")]
+    [Theory(DisplayName = "[MQTT-4.3.3-8] [MQTT-4.3.3-11] [MQTT-4.3.3-12] [MQTT-2.2.1-5] [MQTT-3.1.1: MQTT-4.3.3-2] QoS 2 in: PUBREC, PUBREL, PUBCOMP; then the identifier is a new message's")]
     [MemberData(nameof(Versions))]
     public async Task QoS_2(MqttProtocolVersion version)
     {

@@ -39,7 +39,7 @@ public sealed class OutboundExchangeTests : SessionTest
         Assert.Equal(0, client.Counters.InFlight);
     }
 
-    [Theory(DisplayName = "[MQTT-4.3.3-1] [MQTT-4.3.3-2] [MQTT-4.3.3-3] [MQTT-4.3.3-4] [MQTT-4.3.3-5] [MQTT-3.6.1-1] [MQTT-2.2.1-5] [MQTT-3.1.1: MQTT-4.3.3-1] [MQTT-3.1.1: MQTT-3.5.4-1] [MQTT-3.1.1: MQTT-2.3.1-6] QoS 2: PUBLISH, PUBREC, PUBREL, PUBCOMP")]
+    [Theory(DisplayName = "[MQTT-4.3.3-1] [MQTT-4.3.3-2] [MQTT-4.3.3-3] [MQTT-4.3.3-4] [MQTT-4.3.3-5] [MQTT-3.6.1-1] [MQTT-2.2.1-5] [MQTT-3.1.1: MQTT-4.3.3-1] [MQTT-3.1.1: MQTT-2.3.1-6] QoS 2: PUBLISH, PUBREC, PUBREL, PUBCOMP")]
     [MemberData(nameof(Versions))]
     public async Task QoS_2(MqttProtocolVersion version)
     {

@@ -4,7 +4,7 @@ namespace PSMqtt.Protocol.Tests.Topics;
 
 public class TopicFilterTests
 {
-    [Theory(DisplayName = "[MQTT-4.7.1-1] [MQTT-4.7.1-2] wildcards stand alone in their level, '#' only at the end")]
+    [Theory(DisplayName = "[MQTT-4.7.1-1] [MQTT-4.7.1-2] [MQTT-3.1.1: MQTT-4.7.1-2] [MQTT-3.1.1: MQTT-4.7.1-3] wildcards stand alone in their level, '#' only at the end")]
     [InlineData("sport/tennis/#")]
     [InlineData("#")]
     [InlineData("+")]

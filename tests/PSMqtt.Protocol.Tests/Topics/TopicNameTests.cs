@@ -21,7 +21,7 @@ public class TopicNameTests
         TopicName.Validate(topic, "topic");
     }
 
-    [Theory(DisplayName = "[MQTT-3.3.2-2] [MQTT-4.7.3-2] [MQTT-1.5.4-1] what no topic name may hold is named, with its place and what to do")]
+    [Theory(DisplayName = "[MQTT-4.7.0-1] [MQTT-3.3.2-2] [MQTT-4.7.3-2] [MQTT-1.5.4-1] [MQTT-3.1.1: MQTT-4.7.1-1] [MQTT-3.1.1: MQTT-4.7.3-2] what no topic name may hold is named, with its place and what to do")]
     [InlineData("", "empty")]
     [InlineData("a/+", "'+' at position 3")]
     [InlineData("#", "'#' at position 1")]
@@ -54,7 +54,7 @@ public class TopicNameTests
         }
     }
 
-    [Theory(DisplayName = "[MQTT-4.7.3-3] a topic name may take 65,535 bytes of UTF-8 and no more")]
+    [Theory(DisplayName = "[MQTT-4.7.3-3] [MQTT-3.1.1: MQTT-4.7.3-3] a topic name may take 65,535 bytes of UTF-8 and no more")]
     [InlineData("a", 65_535, true)]
     [InlineData("a", 65_536, false)]
     [InlineData("\u00e9", 32_767, true)]

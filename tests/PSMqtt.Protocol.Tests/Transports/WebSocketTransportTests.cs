@@ -8,7 +8,7 @@ namespace PSMqtt.Protocol.Tests.Transports;
 
 public class WebSocketTransportTests
 {
-    [Fact(DisplayName = "[MQTT-6.0.0-3] the request offers the subprotocol mqtt, with path, query and headers, and without the MQTT credential")]
+    [Fact(DisplayName = "[MQTT-6.0.0-3] [MQTT-3.1.1: MQTT-6.0.0-3] the request offers the subprotocol mqtt, with path, query and headers, and without the MQTT credential")]
     public async Task Request()
     {
         using var listener = new WebSocketListener();
@@ -44,7 +44,7 @@ public class WebSocketTransportTests
         Assert.Contains("Sec-WebSocket-Protocol: mqttv3.1\r\n", listener.Request, StringComparison.Ordinal);
     }
 
-    [Fact(DisplayName = "[MQTT-6.0.0-1] [MQTT-6.0.0-2] bytes travel both ways in binary frames, whatever the frames' borders, over TLS too")]
+    [Fact(DisplayName = "[MQTT-6.0.0-1] [MQTT-6.0.0-2] [MQTT-3.1.1: MQTT-6.0.0-1] [MQTT-3.1.1: MQTT-6.0.0-2] bytes travel both ways in binary frames, whatever the frames' borders, over TLS too")]
     public async Task BothWays()
     {
         foreach (bool secure in (bool[])[false, true])
@@ -112,7 +112,7 @@ public class WebSocketTransportTests
         Assert.Equal(1, await receive);
     }
 
-    [Fact(DisplayName = "[MQTT-6.0.0-1] a text frame closes the connection")]
+    [Fact(DisplayName = "[MQTT-6.0.0-1] [MQTT-3.1.1: MQTT-6.0.0-1] a text frame closes the connection")]
     public async Task TextFrame()
     {
         using var listener = new WebSocketListener();
