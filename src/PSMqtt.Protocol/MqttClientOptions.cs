@@ -59,6 +59,13 @@ public sealed record MqttClientOptions
     /// <summary>How many QoS 1 and 2 messages the server may have sent us without our acknowledgement: 1 to 65,535. Default: 1,000.</summary>
     public int ReceiveMaximum { get; init; } = 1000;
 
+    /// <summary>
+    /// Whether a 5.0 server that sends more than <see cref="ReceiveMaximum"/> is disconnected with reason code 0x93 [MQTT-3.3.4-9]. Default:
+    /// <see langword="true"/>. Some servers break this rule whenever a consumer is slow (mosquitto 2.0.11 does, and servers made with MQTTnet);
+    /// with <see langword="false"/> the excess is queued, and reading pauses where a queue is full, as it is towards servers before 5.0.
+    /// </summary>
+    public bool EnforceReceiveMaximum { get; init; } = true;
+
     /// <summary>The largest packet that is accepted, in bytes. Default and maximum: 268,435,460 (what MQTT can express).</summary>
     public int MaximumPacketSize { get; init; } = 268_435_460;
 

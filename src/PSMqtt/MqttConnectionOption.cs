@@ -6,6 +6,12 @@ namespace PSMqtt;
 /// <summary>The rare settings of a connection, made by <c>New-MqttConnectionOption</c> for <c>Connect-Mqtt -Option</c>. One may serve many connections.</summary>
 public sealed class MqttConnectionOption
 {
+    /// <summary>
+    /// The engine's defaults, but for one: brokers in wide use send more than the Receive Maximum to a slow consumer, and somebody at a prompt is better
+    /// served by a queue than by a lost connection. A Receive Maximum that the user gives is enforced.
+    /// </summary>
+    internal static readonly MqttClientOptions ClientDefaults = new() { EnforceReceiveMaximum = false };
+
     internal MqttConnectionOption(MqttClientOptions client, MqttSubscriptionOptions subscription)
     {
         Client = client;

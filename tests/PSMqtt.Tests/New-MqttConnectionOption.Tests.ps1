@@ -12,6 +12,7 @@ Describe 'New-MqttConnectionOption' {
     It 'has the documented defaults' {
         $option = New-MqttConnectionOption
         $option.Client.ReceiveMaximum | Should -Be 1000
+        $option.Client.EnforceReceiveMaximum | Should -BeFalse
         $option.Client.InFlightMaximum | Should -BeNullOrEmpty
         $option.Client.PublishQueueLimit | Should -Be 100000
         $option.Client.Reconnect.Delay.TotalSeconds | Should -Be 0.25
@@ -23,6 +24,7 @@ Describe 'New-MqttConnectionOption' {
     It 'is used by Connect-Mqtt' {
         $connection = Connect-Mqtt $broker.Uri -Option (New-MqttConnectionOption -ReceiveMaximum 5 -QueueLimit 7 -ReconnectDelay 1)
         $connection.Client.Options.ReceiveMaximum | Should -Be 5
+        $connection.Client.Options.EnforceReceiveMaximum | Should -BeTrue
         $connection.Client.Options.Reconnect.Delay.TotalSeconds | Should -Be 1
         (Register-MqttSubscription a).Options.QueueLimit | Should -Be 7
     }

@@ -28,6 +28,7 @@ internal sealed class InboundLedger
     private ConnectionWriter? _writer;
     private MqttProtocolVersion _version;
     private int _maximum = 65_535;
+    private bool _enforcesMaximum;
     private int _window;
 
     public InboundLedger(ISessionStore? store) => _store = store;
@@ -35,7 +36,7 @@ internal sealed class InboundLedger
     /// <summary>Messages received and not acknowledged.</summary>
     public int Count => _live.Count;
 
-    /// <summary>Whether a server has sent more than our Receive Maximum, of which only 5.0 servers know.</summary>
+    /// <summary>Whether a server has sent more than our Receive Maximum: one before 5.0, which knows nothing of it, or one that gets away with it.</summary>
     public bool IsBeyondWindow => _window > _maximum;
 
     /// <summary>The subscription whose message holds back all acknowledgements while the window is used up.</summary>
@@ -50,11 +51,12 @@ internal sealed class InboundLedger
         }
     }
 
-    public void Attach(ConnectionWriter writer, MqttProtocolVersion version, int receiveMaximum)
+    public void Attach(ConnectionWriter writer, MqttProtocolVersion version, MqttClientOptions options)
     {
         _writer = writer;
         _version = version;
-        _maximum = receiveMaximum;
+        _maximum = options.ReceiveMaximum;
+        _enforcesMaximum = options.EnforceReceiveMaximum && version == MqttProtocolVersion.V500;
         _window = 0;
     }
 
@@ -214,7 +216,7 @@ internal sealed class InboundLedger
     private void TakeWindowPlace()
     {
         _window++;
-        if (_window > _maximum && _version == MqttProtocolVersion.V500)
+        if (_window > _maximum && _enforcesMaximum)
         {
             throw new MqttProtocolException(
                 MqttReasonCode.ReceiveMaximumExceeded,

@@ -90,7 +90,7 @@ internal sealed class Session
                 _options.SessionStore?.Append(new SessionChange(SessionChangeKind.SessionLost));
             }
 
-            Inbound.Attach(writer, _version, _options.ReceiveMaximum);
+            Inbound.Attach(writer, _version, _options);
             Outbound.Attach(writer, limits);
             Subscriptions.Attach(writer, limits, isSessionPresent, hasSubscriptions, isInherited);
             Outbound.Resume();
@@ -253,7 +253,7 @@ internal sealed class Session
             }
 
             // What is read on meanwhile stays bounded: QoS 0 is dropped at the hard limit, and QoS 1 and 2 by the Receive Maximum. Servers before 5.0
-            // know nothing of that; one that sends more must wait, even if an operation of ours waits with it.
+            // know nothing of that, and some of 5.0 do not obey it; one that sends more must wait, even if an operation of ours waits with it.
             bool mustRead = Outbound.HasOpenExchanges || Subscriptions.HasOpenExchanges;
             if (mustRead && !(Inbound.IsBeyondWindow && _full.Exists(static s => s.IsOverflowingWithAcknowledged)))
             {

@@ -15,10 +15,13 @@ namespace PSMqtt.Commands;
 [OutputType(typeof(MqttConnectionOption))]
 public sealed class NewMqttConnectionOptionCommand : PSCmdlet
 {
-    private static readonly MqttClientOptions s_defaults = new();
+    private static readonly MqttClientOptions s_defaults = MqttConnectionOption.ClientDefaults;
     private static readonly MqttSubscriptionOptions s_subscriptionDefaults = new();
 
-    /// <summary>How many QoS 1 and 2 messages the broker may send without our acknowledgement. Default: 1,000.</summary>
+    /// <summary>
+    /// How many QoS 1 and 2 messages the broker may send without our acknowledgement. Default: 1,000, and a 5.0 broker that sends more is put up with;
+    /// one that exceeds a number given here is disconnected.
+    /// </summary>
     [Parameter]
     [ValidateRange(1, 65_535)]
     public int ReceiveMaximum { get; set; } = s_defaults.ReceiveMaximum;
@@ -162,6 +165,7 @@ public sealed class NewMqttConnectionOptionCommand : PSCmdlet
         MqttClientOptions client = s_defaults with
         {
             ReceiveMaximum = ReceiveMaximum,
+            EnforceReceiveMaximum = MyInvocation.BoundParameters.ContainsKey(nameof(ReceiveMaximum)),
             MaximumPacketSize = MaximumPacketSize,
             TopicAliasMaximum = TopicAliasMaximum,
             OutboundTopicAliasMaximum = OutboundTopicAliasMaximum,

@@ -63,7 +63,7 @@ internal sealed class ConnectionBuilder(PSCmdlet cmdlet, ConnectionSettings sett
         CheckCombinations();
         MqttEndpoint[] servers = Array.ConvertAll(settings.Server, ParseServer);
         CheckTls(servers);
-        MqttClientOptions options = settings.Option?.Client ?? new MqttClientOptions();
+        MqttClientOptions options = settings.Option?.Client ?? MqttConnectionOption.ClientDefaults;
         return options with
         {
             Servers = servers,

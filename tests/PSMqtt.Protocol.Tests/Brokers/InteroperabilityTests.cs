@@ -73,7 +73,9 @@ public sealed class InteroperabilityTests
     {
         const int Count = 3_000;
         await using IRealBroker broker = await RealBroker.StartAsync(kind);
-        await using MqttClient receiver = await ConnectAsync(broker, version);
+
+        // Mosquitto 2.0.11 sends as many again with the first acknowledgement, whatever else it has sent.
+        await using MqttClient receiver = await ConnectAsync(Options(broker, version) with { EnforceReceiveMaximum = false });
         await using MqttClient sender = await ConnectAsync(broker, version);
         MqttSubscription subscription = await receiver.SubscribeAsync("late", MqttQualityOfService.AtLeastOnce, Cancelled);
 
@@ -180,9 +182,11 @@ public sealed class InteroperabilityTests
         ClientId = $"test-{Guid.NewGuid():N}"[..20],
     };
 
-    private static async Task<MqttClient> ConnectAsync(IRealBroker broker, MqttProtocolVersion? version)
+    private static Task<MqttClient> ConnectAsync(IRealBroker broker, MqttProtocolVersion? version) => ConnectAsync(Options(broker, version));
+
+    private static async Task<MqttClient> ConnectAsync(MqttClientOptions options)
     {
-        var client = new MqttClient(Options(broker, version));
+        var client = new MqttClient(options);
         await client.ConnectAsync(Cancelled);
         return client;
     }

@@ -82,6 +82,7 @@ public sealed class ChaosTests(ITestOutputHelper output)
         ProtocolVersion = version,
         PersistentSession = version != MqttProtocolVersion.V500,
         KeepAlive = TimeSpan.FromSeconds(1),
+        EnforceReceiveMaximum = false,
         OperationTimeout = Timeout.InfiniteTimeSpan,
         Reconnect = new ReconnectPolicy { Delay = TimeSpan.FromMilliseconds(1), DelayMaximum = TimeSpan.FromMilliseconds(20) },
     });

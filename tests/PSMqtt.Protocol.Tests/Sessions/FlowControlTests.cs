@@ -169,6 +169,29 @@ public sealed class FlowControlTests : SessionTest
         Assert.Contains("Receive Maximum", client.LastError?.Message ?? "Receive Maximum", StringComparison.Ordinal);
     }
 
+    [Fact(DisplayName = "a server that goes beyond our Receive Maximum is put up with when it is not enforced: all is queued, and acknowledged in order")]
+    public async Task Our_receive_maximum_not_enforced()
+    {
+        (MqttClient client, ScriptedPeer peer) = await ConnectAsync(Options(MqttProtocolVersion.V500) with { ReceiveMaximum = 2, EnforceReceiveMaximum = false });
+        Assert.Equal((ushort)2, peer.Connect!.ReceiveMaximum);
+        MqttSubscription subscription = await SubscribeAsync(client, peer, "a");
+        for (ushort i = 1; i <= 5; i++)
+        {
+            await peer.SendPublishAsync("a", $"{i}", QoS1, i);
+        }
+
+        await BarrierAsync(peer);
+        Assert.Equal(5, subscription.QueuedCount);
+        Assert.Same(subscription, client.BlockedBy);
+        for (ushort i = 1; i <= 5; i++)
+        {
+            await ReadAsync(subscription);
+            await ExpectAcknowledgementAsync(peer, MqttPacketType.PubAck, i);
+        }
+
+        Assert.Null(client.BlockedBy);
+    }
+
     [Fact(DisplayName = "the server's window begins anew with each connection: what it sends again counts there, once")]
     public async Task Our_receive_maximum_after_reconnect()
     {
