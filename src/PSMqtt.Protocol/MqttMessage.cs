@@ -160,7 +160,7 @@ public sealed class MqttMessage
     internal MqttMessageProperties? Properties => _properties;
 
     /// <summary>The acknowledgement that a received message of QoS 1 or 2 owes; <see langword="null"/> on others, and once it is given.</summary>
-    internal Sessions.InboundEntry? TakeEntry() => Interlocked.Exchange(ref _entry, null);
+    internal Sessions.InboundEntry? TakeEntry() => _entry is null ? null : Interlocked.Exchange(ref _entry, null);
 
     /// <summary>The message is in another subscription's queue now, which is the one that holds back what follows.</summary>
     internal void MoveEntry(MqttSubscription holder)

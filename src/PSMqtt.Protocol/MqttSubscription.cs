@@ -13,7 +13,14 @@ public sealed class MqttSubscription : IAsyncDisposable
 {
     private readonly object _gate = new();
     private readonly Queue<MqttMessage> _queue = new();
+
+    /// <summary>
+    /// Messages that are queued together, so that the reader meets a consumer at the lock once for many messages, not for each. Guarded by the session's
+    /// lock, and empty whenever that is free.
+    /// </summary>
+    private readonly List<MqttMessage> _staged = [];
     private readonly Session _session;
+    private long _stagedBytes;
     private TaskCompletionSource<bool>? _arrival;
     private MqttMessage? _peeked;
     private bool _isFull;
@@ -208,31 +215,69 @@ public sealed class MqttSubscription : IAsyncDisposable
 
     internal void EndDropReport() => Volatile.Write(ref _dropReport, 0);
 
+    /// <summary>
+    /// A message has come, and may wait for others to be queued with it by <see cref="QueueStaged"/>: where there is room enough, so that it cannot be the
+    /// one that fills the queue. Called under the session's lock.
+    /// </summary>
+    /// <param name="message">The message.</param>
+    /// <param name="isFirst">Whether it is the only one yet.</param>
+    /// <returns>False when it must be queued at once.</returns>
+    internal bool TryStage(MqttMessage message, out bool isFirst)
+    {
+        isFirst = _staged.Count == 0;
+
+        // A look without the queue's own lock: consumers only make more room.
+        if (_queue.Count + _staged.Count + 1 >= Options.QueueLimit
+            || QueuedBytes + _stagedBytes + message.Payload.Length >= Options.QueueByteLimit)
+        {
+            return false;
+        }
+
+        _staged.Add(message);
+        _stagedBytes += message.Payload.Length;
+        return true;
+    }
+
+    /// <summary>Queues what was staged. Called under the session's lock.</summary>
+    /// <param name="dropped">As with <see cref="Enqueue"/>.</param>
+    internal void QueueStaged(List<MqttMessage> dropped)
+    {
+        if (_staged.Count == 0)
+        {
+            return;
+        }
+
+        TaskCompletionSource<bool>? arrival;
+        lock (_gate)
+        {
+            foreach (MqttMessage message in _staged)
+            {
+                Add(message, dropped);
+            }
+
+            arrival = TakeArrival();
+        }
+
+        // Not under the lock: the consumer that it wakes asks for it first thing.
+        arrival?.TrySetResult(true);
+        _staged.Clear();
+        _stagedBytes = 0;
+    }
+
     /// <summary>A message has come. Called under the session's lock.</summary>
     /// <param name="message">The message.</param>
     /// <param name="dropped">Where to add the messages that give way to it, or itself: their acknowledgements are due.</param>
     internal void Enqueue(MqttMessage message, List<MqttMessage> dropped)
     {
+        QueueStaged(dropped);
+        TaskCompletionSource<bool>? arrival;
         lock (_gate)
         {
-            ReceivedCount++;
-            if (!IsActive || !MakeRoomFor(message, dropped))
-            {
-                DroppedCount++;
-                dropped.Add(message);
-                return;
-            }
-
-            _queue.Enqueue(message);
-            QueuedBytes += message.Payload.Length;
-            _queuedQoS0 += message.QoS == MqttQualityOfService.AtMostOnce ? 1 : 0;
-            _isFull = _queue.Count >= Options.QueueLimit || QueuedBytes >= Options.QueueByteLimit;
-            if (_arrival is { } arrival)
-            {
-                _arrival = null;
-                arrival.TrySetResult(true);
-            }
+            Add(message, dropped);
+            arrival = TakeArrival();
         }
+
+        arrival?.TrySetResult(true);
     }
 
     /// <summary>Takes out the messages that a condition is true of, without acknowledging them.</summary>
@@ -283,6 +328,35 @@ public sealed class MqttSubscription : IAsyncDisposable
             _arrival = null;
             return left;
         }
+    }
+
+    private void Add(MqttMessage message, List<MqttMessage> dropped)
+    {
+        ReceivedCount++;
+        if (!IsActive || !MakeRoomFor(message, dropped))
+        {
+            DroppedCount++;
+            dropped.Add(message);
+            return;
+        }
+
+        _queue.Enqueue(message);
+        QueuedBytes += message.Payload.Length;
+        _queuedQoS0 += message.QoS == MqttQualityOfService.AtMostOnce ? 1 : 0;
+        _isFull = _queue.Count >= Options.QueueLimit || QueuedBytes >= Options.QueueByteLimit;
+    }
+
+    /// <summary>What a waiting consumer is to be woken by; <see langword="null"/>: none waits, or there is nothing for it.</summary>
+    private TaskCompletionSource<bool>? TakeArrival()
+    {
+        if (_arrival is null || _queue.Count == 0)
+        {
+            return null;
+        }
+
+        TaskCompletionSource<bool> arrival = _arrival;
+        _arrival = null;
+        return arrival;
     }
 
     /// <summary>Whether there is a place for a message, after others have given way where the options say so.</summary>

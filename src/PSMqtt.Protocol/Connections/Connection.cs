@@ -11,6 +11,12 @@ internal sealed class Connection
     /// <summary>How long the peer may take to end its side when we have ended ours.</summary>
     private static readonly TimeSpan s_closeTime = TimeSpan.FromSeconds(2);
 
+    /// <summary>
+    /// How many packets are handled before others get their turn at the session's lock. Taking it, and a consumer's queue, once for 64 small messages
+    /// instead of for each more than doubles the rate; more than that gains nothing and keeps publishers waiting.
+    /// </summary>
+    private const int PacketsAtOnce = 64;
+
     private readonly MqttClientOptions _options;
     private readonly Session _session;
     private readonly ITransport _transport;
@@ -174,9 +180,37 @@ internal sealed class Connection
     /// <returns>How large the next one is, as far as is known; 0: it may be there already.</returns>
     private int HandlePackets()
     {
-        int needed;
-        while (MqttPacketReader.TryReadFrame(_buffer.Unread, _options.MaximumPacketSize, out MqttFrame frame, out needed))
+        _session.BeginReceive();
+        while (true)
         {
+            lock (_session.Gate)
+            {
+                try
+                {
+                    if (HandleSome() is { } needed)
+                    {
+                        return needed;
+                    }
+                }
+                finally
+                {
+                    _session.HandOver();
+                }
+            }
+        }
+    }
+
+    /// <summary>Handles as many packets as the lock should be held for. Under the lock.</summary>
+    /// <returns>What <see cref="HandlePackets"/> returns; <see langword="null"/>: go on.</returns>
+    private int? HandleSome()
+    {
+        for (int i = 0; i < PacketsAtOnce; i++)
+        {
+            if (!MqttPacketReader.TryReadFrame(_buffer.Unread, _options.MaximumPacketSize, out MqttFrame frame, out int needed))
+            {
+                return needed;
+            }
+
             _trace?.Invoke(MqttTraceKind.Received, PacketDescription.Describe(frame, Limits.ProtocolVersion, sent: false));
             if (!_session.Receive(frame))
             {
@@ -190,7 +224,7 @@ internal sealed class Connection
             }
         }
 
-        return needed;
+        return null;
     }
 
     private void Handle(in MqttFrame frame)

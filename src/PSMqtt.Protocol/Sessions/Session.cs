@@ -18,12 +18,16 @@ internal sealed class Session
     private readonly List<MqttSubscription> _full = [];
     private readonly List<MqttMessage> _dropped = [];
 
+    /// <summary>Those that have staged messages.</summary>
+    private readonly List<MqttSubscription> _staging = [];
+
     private ConnectionWriter? _writer;
     private InboundAliases _aliases = new(0);
     private MqttProtocolVersion _version;
     private TaskCompletionSource? _resume;
     private bool _awaitsWriter;
     private bool _keepsUnclaimed;
+    private long _receivedAt;
 
     public Session(MqttClientOptions options)
     {
@@ -125,7 +129,13 @@ internal sealed class Session
         writer?.Run();
     }
 
-    /// <summary>Handles a packet that concerns the session.</summary>
+    /// <summary>Bytes have come; the packets in them follow.</summary>
+    public void BeginReceive() => _receivedAt = _options.TimeProvider.GetUtcNow().UtcTicks;
+
+    /// <summary>
+    /// Handles a packet that concerns the session. Under the lock, and messages reach their subscriptions only with <see cref="HandOver"/>, which follows
+    /// before the lock is released: so the lock, and that of the queue, are taken once for many packets.
+    /// </summary>
     /// <returns>False when it is not one of those.</returns>
     /// <exception cref="MqttProtocolException">It breaks the specification.</exception>
     public bool Receive(in MqttFrame frame)
@@ -133,54 +143,51 @@ internal sealed class Session
         switch (frame.Type)
         {
             case MqttPacketType.Publish:
-                var publish = PublishPacket.Read(frame, _version);
-                lock (Gate)
-                {
-                    Receive(publish);
-                }
-
+                Receive(PublishPacket.Read(frame, _version));
                 return true;
             case MqttPacketType.PubAck or MqttPacketType.PubRec or MqttPacketType.PubComp:
-                var acknowledgement = AcknowledgementPacket.Read(frame, _version);
-                ProblemInformation.Check(_options.RequestProblemInformation, frame.Type, acknowledgement.ReasonString, acknowledgement.UserProperties);
-                lock (Gate)
-                {
-                    Count(Outbound.Acknowledged(acknowledgement));
-                }
-
+                AcknowledgementPacket acknowledgement = Checked(AcknowledgementPacket.Read(frame, _version));
+                Count(Outbound.Acknowledged(acknowledgement));
                 return true;
             case MqttPacketType.PubRel:
-                var release = AcknowledgementPacket.Read(frame, _version);
-                ProblemInformation.Check(_options.RequestProblemInformation, frame.Type, release.ReasonString, release.UserProperties);
-                lock (Gate)
-                {
-                    Count(Inbound.Release(release.PacketIdentifier));
-                }
-
+                AcknowledgementPacket release = Checked(AcknowledgementPacket.Read(frame, _version));
+                Count(Inbound.Release(release.PacketIdentifier));
                 return true;
             case MqttPacketType.SubAck:
-                var subAck = SubAckPacket.Read(frame, _version);
+                HandOver();
+                SubAckPacket subAck = SubAckPacket.Read(frame, _version);
                 ProblemInformation.Check(_options.RequestProblemInformation, frame.Type, subAck.ReasonString, subAck.UserProperties);
-                lock (Gate)
-                {
-                    Count(Subscriptions.Acknowledged(subAck));
-                    Outbound.Pump();
-                }
-
+                Count(Subscriptions.Acknowledged(subAck));
+                Outbound.Pump();
                 return true;
             case MqttPacketType.UnsubAck:
-                var unsubAck = UnsubAckPacket.Read(frame, _version);
+                HandOver();
+                UnsubAckPacket unsubAck = UnsubAckPacket.Read(frame, _version);
                 ProblemInformation.Check(_options.RequestProblemInformation, frame.Type, unsubAck.ReasonString, unsubAck.UserProperties);
-                lock (Gate)
-                {
-                    Count(Subscriptions.Acknowledged(unsubAck));
-                    Outbound.Pump();
-                }
-
+                Count(Subscriptions.Acknowledged(unsubAck));
+                Outbound.Pump();
                 return true;
             default:
                 return false;
         }
+    }
+
+    private AcknowledgementPacket Checked(in AcknowledgementPacket packet)
+    {
+        ProblemInformation.Check(_options.RequestProblemInformation, packet.Type, packet.ReasonString, packet.UserProperties);
+        return packet;
+    }
+
+    /// <summary>Gives the subscriptions the messages that have come. Under the lock.</summary>
+    public void HandOver()
+    {
+        foreach (MqttSubscription target in _staging)
+        {
+            target.QueueStaged(_dropped);
+            Settle(target);
+        }
+
+        _staging.Clear();
     }
 
     /// <summary>Somebody has taken a message: its acknowledgement is due. Takes the lock.</summary>
@@ -332,22 +339,34 @@ internal sealed class Session
         }
 
         byte[] payload = packet.Payload.ToArray();
-        long now = _options.TimeProvider.GetUtcNow().UtcTicks;
         foreach (MqttSubscription target in _targets)
         {
-            var message = new MqttMessage(topic, payload, packet.QoS, packet.Retain, packet.Duplicate, properties, now);
+            var message = new MqttMessage(topic, payload, packet.QoS, packet.Retain, packet.Duplicate, properties, _receivedAt);
             if (entry is not null)
             {
                 message.SetEntry(entry);
             }
 
-            Deliver(message, target);
+            if (!target.TryStage(message, out bool isFirst))
+            {
+                Deliver(message, target);
+            }
+            else if (isFirst)
+            {
+                _staging.Add(target);
+            }
         }
     }
 
     private void Deliver(MqttMessage message, MqttSubscription target)
     {
         target.Enqueue(message, _dropped);
+        Settle(target);
+    }
+
+    /// <summary>A subscription has been given messages: what it dropped is accounted for, and whether it is full is noted.</summary>
+    private void Settle(MqttSubscription target)
+    {
         if (_dropped.Count > 0)
         {
             foreach (MqttMessage dropped in _dropped)

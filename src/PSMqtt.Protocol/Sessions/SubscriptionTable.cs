@@ -28,6 +28,10 @@ internal sealed class SubscriptionTable
     private readonly List<(ushort PacketIdentifier, UnsubscribeExchange Exchange)> _unsubscribing = [];
     private readonly List<ServerSubscription> _matches = [];
 
+    /// <summary>Whom the last message was for that was routed by its topic: most messages have the topic of the one before.</summary>
+    private readonly List<MqttSubscription> _lastTargets = [];
+    private string? _lastTopic;
+
     /// <summary>UNSUBSCRIBEs that wait for a packet identifier: 65,535 requests are in flight.</summary>
     private readonly Queue<(ServerSubscription Target, UnsubscribeRequest? Request)> _unsent = new();
 
@@ -61,6 +65,7 @@ internal sealed class SubscriptionTable
     /// <exception cref="MqttOperationException">A filter cannot be shared as asked, or the server does not support it.</exception>
     public SubscribeRequest Add(MqttSubscription subscription)
     {
+        _lastTopic = null;
         foreach (MqttTopicSubscription wanted in subscription.Filters)
         {
             if (_limits is not null)
@@ -106,6 +111,7 @@ internal sealed class SubscriptionTable
     /// <summary>Removes a local subscription; the server is told about the filters that nobody else wants.</summary>
     public UnsubscribeRequest Remove(MqttSubscription subscription)
     {
+        _lastTopic = null;
         var request = new UnsubscribeRequest();
         foreach (MqttTopicSubscription wanted in subscription.Filters)
         {
@@ -228,6 +234,7 @@ internal sealed class SubscriptionTable
     /// <summary>Everything ends: all who wait are told why.</summary>
     public void Clear(Exception reason)
     {
+        _lastTopic = null;
         _packetIdentifiers.Freed = null;
         foreach (ServerSubscription server in _byFilter.Values)
         {
@@ -394,6 +401,12 @@ internal sealed class SubscriptionTable
             return true;
         }
 
+        if (ReferenceEquals(topic, _lastTopic) && !isRetained)
+        {
+            targets.AddRange(_lastTargets);
+            return true;
+        }
+
         _matches.Clear();
         _trie.Match(topic, _matches);
         foreach (ServerSubscription server in _matches)
@@ -409,7 +422,19 @@ internal sealed class SubscriptionTable
             }
         }
 
-        return _matches.Count > 0 || IsUnwanted(topic);
+        if (_matches.Count == 0)
+        {
+            return IsUnwanted(topic);
+        }
+
+        if (!isRetained && identifier == 0 && identifiers is null)
+        {
+            _lastTopic = topic;
+            _lastTargets.Clear();
+            _lastTargets.AddRange(targets);
+        }
+
+        return true;
     }
 
     private bool RouteByIdentifier(string topic, int identifier, bool isRetained, List<MqttSubscription> targets)
@@ -640,6 +665,7 @@ internal sealed class SubscriptionTable
     /// </summary>
     private void Refuse(ServerSubscription server, int generation, MqttOperationException error)
     {
+        _lastTopic = null;
         for (int i = server.Waiting.Count - 1; i >= 0; i--)
         {
             (SubscribeRequest request, int awaited) = server.Waiting[i];
@@ -681,6 +707,7 @@ internal sealed class SubscriptionTable
     /// <summary>The server does not have a filter, and will not: everybody loses it.</summary>
     private void Refuse(ServerSubscription server, MqttOperationException error)
     {
+        _lastTopic = null;
         server.SentGeneration = 0;
         server.MayBeAtServer = false;
         server.Waiting.ForEach(w => w.Request.Fail(error));
@@ -707,6 +734,7 @@ internal sealed class SubscriptionTable
     /// <summary>Nobody here wants a filter any more.</summary>
     private void Release(ServerSubscription server, UnsubscribeRequest? request)
     {
+        _lastTopic = null;
         // A later subscribe to the same filter starts afresh: what still comes for this one must not reach it.
         string filter = server.Filter.ToString();
         _byFilter.Remove(filter);

@@ -149,7 +149,11 @@ public sealed class AllocationTests
     private static void Handle(Session session, byte[] packet)
     {
         Assert.True(MqttPacketReader.TryReadFrame(packet, int.MaxValue, out MqttFrame frame, out _));
-        session.Receive(frame);
+        lock (session.Gate)
+        {
+            session.Receive(frame);
+            session.HandOver();
+        }
     }
 
     private static async Task<MqttClient> ConnectAsync(QuietTransport transport)
