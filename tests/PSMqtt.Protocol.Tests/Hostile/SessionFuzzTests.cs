@@ -312,7 +312,14 @@ public sealed class SessionFuzzTests(ITestOutputHelper output)
                     return;
                 }
 
-                if (_session.Receive(frame))
+                bool isOfSession;
+                lock (_session.Gate)
+                {
+                    isOfSession = _session.Receive(frame);
+                    _session.HandOver();
+                }
+
+                if (isOfSession)
                 {
                     object taken = PacketBytes.Decode(frame, _version);
                     _session.Flush();
