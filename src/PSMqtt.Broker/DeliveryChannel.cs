@@ -10,17 +10,22 @@ using MQTTnet.Protocol;
 namespace PSMqtt.Broker;
 
 /// <summary>
-/// A client's connection, with two rules of the specification that the library does not keep:
+/// A client's connection, with rules of the specification that the library does not keep:
 /// no more QoS 1 and 2 messages are under way to the client than its Receive Maximum allows [MQTT-3.3.4-9], the others wait here;
-/// and a QoS 2 message that the client repeats is handed on once [MQTT-4.3.3-10].
+/// a QoS 2 message that the client repeats is handed on once [MQTT-4.3.3-10];
+/// a SUBACK answers the filters in the order of the SUBSCRIBE [MQTT-3.8.4-6];
+/// and a DISCONNECT with reason code 0x04 has the will published [MQTT-3.14.4-3], as a lost connection has.
 /// </summary>
-internal sealed class DeliveryChannel(IMqttChannelAdapter inner, ExactlyOnceLedger ledger) : IMqttChannelAdapter
+internal sealed class DeliveryChannel(FaultChannel inner, ExactlyOnceLedger ledger) : IMqttChannelAdapter
 {
+    private readonly ConcurrentDictionary<ushort, MqttQualityOfServiceLevel[]> _subscribes = new();
     private readonly object _lock = new();
+    private readonly Dictionary<ushort, string> _aliases = [];
     private readonly Queue<MqttPublishPacket> _waiting = new();
     private readonly HashSet<ushort> _underWay = [];
     private ConcurrentDictionary<ushort, bool> _received = new();
     private string _clientId = string.Empty;
+    private MqttConnectPacket? _connect;
     private int _window = ushort.MaxValue;
     private bool _isSending;
 
@@ -55,12 +60,14 @@ internal sealed class DeliveryChannel(IMqttChannelAdapter inner, ExactlyOnceLedg
             {
                 case MqttConnectPacket connect:
                     _clientId = connect.ClientId ?? string.Empty;
+                    _connect = connect;
                     bool isLimited = PacketFormatterAdapter.ProtocolVersion == MqttProtocolVersion.V500 && connect.ReceiveMaximum > 0;
                     _window = isLimited ? connect.ReceiveMaximum : ushort.MaxValue;
                     return packet;
 
-                case MqttPublishPacket { QualityOfServiceLevel: MqttQualityOfServiceLevel.ExactlyOnce } publish:
-                    if (_received.TryAdd(publish.PacketIdentifier, true))
+                case MqttPublishPacket publish:
+                    ResolveAlias(publish);
+                    if (publish.QualityOfServiceLevel != MqttQualityOfServiceLevel.ExactlyOnce || _received.TryAdd(publish.PacketIdentifier, true))
                     {
                         return packet;
                     }
@@ -76,6 +83,19 @@ internal sealed class DeliveryChannel(IMqttChannelAdapter inner, ExactlyOnceLedg
                     // The client will not have it: the exchange is over, as the server sees it when it is complete.
                     EndOf(refused.PacketIdentifier);
                     return new MqttPubCompPacket { PacketIdentifier = refused.PacketIdentifier };
+
+                case MqttSubscribePacket subscribe:
+                    _subscribes[subscribe.PacketIdentifier] = [.. subscribe.TopicFilters.Select(static filter => filter.QualityOfServiceLevel)];
+                    return packet;
+
+                case MqttDisconnectPacket disconnect:
+                    // The library takes 0 for "not given", and then looks at its CONNECT.
+                    if (_connect is not null && inner.DisconnectSessionExpiry is { } expiry)
+                    {
+                        _connect.SessionExpiryInterval = expiry;
+                    }
+
+                    return disconnect.ReasonCode == MqttDisconnectReasonCode.DisconnectWithWillMessage ? null : packet;
 
                 case MqttPubAckPacket or MqttPubCompPacket:
                     EndOf(((MqttPacketWithIdentifier)packet).PacketIdentifier);
@@ -96,6 +116,17 @@ internal sealed class DeliveryChannel(IMqttChannelAdapter inner, ExactlyOnceLedg
                 _received = ledger.Open(assigned, connAck.IsSessionPresent);
                 break;
 
+            case MqttSubAckPacket subAck when _subscribes.TryRemove(subAck.PacketIdentifier, out MqttQualityOfServiceLevel[]? asked):
+                // The library answers the filters of a higher QoS first.
+                int[] order = [.. Enumerable.Range(0, asked.Length).OrderByDescending(i => asked[i])];
+                MqttSubscribeReasonCode[] codes = [.. subAck.ReasonCodes];
+                for (int i = 0; i < codes.Length; i++)
+                {
+                    subAck.ReasonCodes[order[i]] = codes[i];
+                }
+
+                break;
+
             case MqttPubRecPacket { ReasonCode: >= MqttPubRecReasonCode.UnspecifiedError } refused:
                 _received.TryRemove(refused.PacketIdentifier, out _);
                 break;
@@ -110,6 +141,26 @@ internal sealed class DeliveryChannel(IMqttChannelAdapter inner, ExactlyOnceLedg
         }
 
         return inner.SendPacketAsync(packet, cancellationToken);
+    }
+
+    /// <summary>Gives a message its topic: also one that is not handed on may be the one that says what an alias stands for.</summary>
+    private void ResolveAlias(MqttPublishPacket publish)
+    {
+        if (publish.TopicAlias == 0)
+        {
+            return;
+        }
+
+        if (!string.IsNullOrEmpty(publish.Topic))
+        {
+            _aliases[publish.TopicAlias] = publish.Topic;
+        }
+        else if (_aliases.TryGetValue(publish.TopicAlias, out string? topic))
+        {
+            publish.Topic = topic;
+        }
+
+        publish.TopicAlias = 0;
     }
 
     private void EndOf(ushort packetIdentifier)

@@ -1,10 +1,11 @@
 using System.Globalization;
-using System.Net;
 using System.Security.Cryptography;
 using System.Text;
 using MQTTnet.Formatter;
 using MQTTnet.Protocol;
 using MQTTnet.Server;
+using PSMqtt.Protocol;
+using MqttProtocolVersion = MQTTnet.Formatter.MqttProtocolVersion;
 
 namespace PSMqtt.Broker;
 
@@ -14,33 +15,29 @@ internal sealed class EmbeddedBroker : IEmbeddedBroker
     /// <summary>Past this many messages for one client the oldest are dropped, and counted. The library's own limit is too low for a burst.</summary>
     private const int PendingLimit = 1_000_000;
 
-    private readonly MqttServerOptions _options;
+    private readonly BrokerFaults _faults;
+    private readonly ClientListener _listener;
     private readonly MqttServer _server;
     private long _published;
     private long _dropped;
 
     public EmbeddedBroker(EmbeddedBrokerSettings settings)
     {
+        _faults = settings.Faults;
+        _listener = new ClientListener(settings.Port, settings.Certificate, _faults);
         var factory = new MqttServerFactory();
-        _options = factory.CreateServerOptionsBuilder()
-            .WithDefaultEndpoint()
-            .WithDefaultEndpointBoundIPAddress(IPAddress.Loopback)
-            .WithDefaultEndpointBoundIPV6Address(IPAddress.None)
-            .WithDefaultEndpointPort(settings.Port)
+        MqttServerOptions options = factory.CreateServerOptionsBuilder()
             .WithPersistentSessions()
             .WithMaxPendingMessagesPerClient(PendingLimit)
             .Build();
-
-        // The library closes with a reset, which can overtake the CONNACK that says why a client was refused.
-        _options.DefaultEndpointOptions.LingerState = null;
-
-        _server = factory.CreateMqttServer(_options, [new DeliveryServerAdapter()]);
-        _server.InterceptingPublishAsync += _ => Count(ref _published);
+        _server = factory.CreateMqttServer(options, [_listener]);
+        _server.InterceptingPublishAsync += Publish;
+        _server.InterceptingSubscriptionAsync += Subscribe;
         _server.QueuedApplicationMessageOverwrittenAsync += _ => Count(ref _dropped);
         _server.ValidatingConnectionAsync += e => Validate(e, settings);
     }
 
-    public int Port => _options.DefaultEndpointOptions.Port;
+    public int Port => _listener.Port;
 
     public long PublishedCount => Interlocked.Read(ref _published);
 
@@ -58,6 +55,34 @@ internal sealed class EmbeddedBroker : IEmbeddedBroker
 
     public Task StartAsync() => _server.StartAsync();
 
+    public int CutOff(IReadOnlyCollection<string> clientIds)
+    {
+        int count = 0;
+        foreach (FaultChannel channel in _listener.Channels.Where(channel => clientIds.Contains(channel.ClientId)))
+        {
+            channel.Abort();
+            count++;
+        }
+
+        return count;
+    }
+
+    public async Task DisconnectAsync(IReadOnlyCollection<string> clientIds, MqttReasonCode reason)
+    {
+        foreach (string clientId in clientIds)
+        {
+            try
+            {
+                await _server.DisconnectClientAsync(
+                    clientId, new MqttServerClientDisconnectOptions { ReasonCode = (MqttDisconnectReasonCode)reason }).ConfigureAwait(false);
+            }
+            catch (InvalidOperationException)
+            {
+                // The client has gone by itself meanwhile.
+            }
+        }
+    }
+
     public Task StopAsync() => _server.StopAsync(new MqttServerStopOptions
     {
         DefaultClientDisconnectOptions = new MqttServerClientDisconnectOptions { ReasonCode = MqttDisconnectReasonCode.ServerShuttingDown },
@@ -66,6 +91,7 @@ internal sealed class EmbeddedBroker : IEmbeddedBroker
     public ValueTask DisposeAsync()
     {
         _server.Dispose();
+        _listener.Dispose();
         return ValueTask.CompletedTask;
     }
 
@@ -89,8 +115,29 @@ internal sealed class EmbeddedBroker : IEmbeddedBroker
         return Task.CompletedTask;
     }
 
-    private static Task Validate(ValidatingConnectionEventArgs connection, EmbeddedBrokerSettings settings)
+    private static MqttConnectReasonCode AsVersion3Knows(MqttConnectReasonCode reason) => reason switch
     {
+        MqttConnectReasonCode.UnsupportedProtocolVersion or MqttConnectReasonCode.ClientIdentifierNotValid
+            or MqttConnectReasonCode.BadUserNameOrPassword or MqttConnectReasonCode.NotAuthorized => reason,
+        MqttConnectReasonCode.Banned => MqttConnectReasonCode.NotAuthorized,
+        MqttConnectReasonCode.BadAuthenticationMethod => MqttConnectReasonCode.BadUserNameOrPassword,
+        _ => MqttConnectReasonCode.ServerUnavailable,
+    };
+
+    private Task Validate(ValidatingConnectionEventArgs connection, EmbeddedBrokerSettings settings)
+    {
+        if (string.IsNullOrEmpty(connection.ClientId) && connection.ProtocolVersion == MqttProtocolVersion.V500)
+        {
+            connection.AssignedClientIdentifier = $"psmqtt-{Guid.NewGuid():N}";
+        }
+
+        if (_faults.StrikeConnection(connection.AssignedClientIdentifier ?? connection.ClientId ?? string.Empty) is { } fault)
+        {
+            var reason = (MqttConnectReasonCode)fault.ReasonCode!.Value;
+            connection.ReasonCode = connection.ProtocolVersion == MqttProtocolVersion.V500 ? reason : AsVersion3Knows(reason);
+            return Task.CompletedTask;
+        }
+
         if (settings.UserName is null)
         {
             return Task.CompletedTask;
@@ -101,6 +148,32 @@ internal sealed class EmbeddedBroker : IEmbeddedBroker
         if (!isKnown)
         {
             connection.ReasonCode = MqttConnectReasonCode.BadUserNameOrPassword;
+        }
+
+        return Task.CompletedTask;
+    }
+
+    private Task Publish(InterceptingPublishEventArgs publish)
+    {
+        if (_faults.StrikeMessage(publish.ClientId, publish.ApplicationMessage.Topic) is { } fault)
+        {
+            publish.Response.ReasonCode = (MqttPubAckReasonCode)fault.ReasonCode!.Value;
+            publish.ProcessPublish = false;
+            return Task.CompletedTask;
+        }
+
+        // The mark of a sender's repetition is not that of our deliveries [MQTT-3.3.1-3].
+        publish.ApplicationMessage.Dup = false;
+        Interlocked.Increment(ref _published);
+        return Task.CompletedTask;
+    }
+
+    private Task Subscribe(InterceptingSubscriptionEventArgs subscription)
+    {
+        if (_faults.StrikeFilter(subscription.ClientId, subscription.TopicFilter.Topic) is { } fault)
+        {
+            subscription.Response.ReasonCode = (MqttSubscribeReasonCode)fault.ReasonCode!.Value;
+            subscription.ProcessSubscription = false;
         }
 
         return Task.CompletedTask;

@@ -139,6 +139,186 @@ Describe 'Start-MqttBroker' {
     }
 }
 
+Describe 'the broker, byte by byte' {
+    BeforeAll {
+        $broker = Start-MqttBroker
+        $connectPacket5 = { param([string] $ClientId, [byte] $Flags = 2, [byte[]] $Properties = @(), [byte[]] $Rest = @())
+            $id = [Text.Encoding]::UTF8.GetBytes($ClientId)
+            $body = @(0, 4, 77, 81, 84, 84, 5, $Flags, 0, 60, $Properties.Length) + $Properties + @(0, $id.Length) + $id + $Rest
+            [byte[]](@(0x10, $body.Length) + $body)
+        }
+        function Open-Client([byte[]] $Connect) {
+            $client = Connect-Socket $broker
+            Send-Byte $client $Connect
+            $client
+        }
+    }
+
+    AfterAll { $broker | Stop-MqttBroker }
+
+    It '[MQTT-3.8.4-6] answers the filters of a SUBSCRIBE in their order, whatever their QoS' {
+        $null = $broker.RefuseFilter('b', 'NotAuthorized')
+        $client = Open-Client (New-ConnectPacket 'order')
+        try {
+            $null = Read-Packet $client
+            Send-Byte $client 0x82, 14, 0, 7, 0, 1, 97, 0, 0, 1, 98, 1, 0, 1, 99, 2
+            Read-Packet $client | Should -Be 0x90, 5, 0, 7, 0, 0x80, 2
+        }
+        finally {
+            $client.Dispose()
+            $broker.ClearFaults()
+        }
+    }
+
+    It '[MQTT-3.1.3-6] gives a client without an identifier one, and tells it' {
+        $client = Open-Client (& $connectPacket5 '')
+        try {
+            $answer = Read-Packet $client
+            $answer[3] | Should -Be 0
+            [Text.Encoding]::ASCII.GetString($answer) | Should -Match 'psmqtt-[0-9a-f]{32}'
+        }
+        finally { $client.Dispose() }
+    }
+
+    It '<what>' -ForEach @(
+        @{ what = '[MQTT-3.14.4-3] publishes no will after a DISCONNECT'; disconnect = 0xE0, 0; will = $false }
+        @{ what = '[MQTT-3.1.2-8] publishes the will after a DISCONNECT with reason code 0x04'; disconnect = 0xE0, 1, 4; will = $true }
+        @{ what = '[MQTT-3.1.2-8] publishes the will of a client that is lost'; disconnect = @(); will = $true }
+    ) {
+        $listener = Open-Client (New-ConnectPacket 'listener')
+        try {
+            $null = Read-Packet $listener
+            Send-Byte $listener 0x82, 6, 0, 1, 0, 1, 119, 0
+            $null = Read-Packet $listener
+            # The will: no properties, topic w, payload x.
+            $client = Open-Client (& $connectPacket5 'mortal' 6 @() @(0, 0, 1, 119, 0, 1, 120))
+            (Read-Packet $client)[3] | Should -Be 0
+            if ($disconnect) { Send-Byte $client $disconnect }
+            $client.Dispose()
+            # Whatever the broker had to say of it is said before it has forgotten the client.
+            $end = [datetime]::UtcNow.AddSeconds(60)
+            while ($broker.Clients.ClientId -contains 'mortal' -and [datetime]::UtcNow -lt $end) { [Threading.Thread]::Sleep(5) }
+            Send-Byte $listener 0x30, 4, 0, 1, 119, 101
+            $expected = if ($will) { [byte][char]'x' } else { [byte][char]'e' }
+            (Read-Packet $listener)[-1] | Should -Be $expected
+        }
+        finally { $listener.Dispose() }
+    }
+
+    It '<what>' -ForEach @(
+        @{ what = 'keeps a session whose DISCONNECT says nothing of it'; disconnect = 0xE0, 0; present = 1 }
+        @{ what = 'forgets a session with the expiry 0 of a DISCONNECT'; disconnect = 0xE0, 7, 0, 5, 0x11, 0, 0, 0, 0; present = 0 }
+    ) {
+        # Session Expiry Interval 600.
+        $connect = & $connectPacket5 'kept' 0 @(0x11, 0, 0, 2, 88)
+        $client = Open-Client $connect
+        (Read-Packet $client)[2] | Should -Be 0
+        Send-Byte $client $disconnect
+        $null = Read-Packet $client
+        $client.Dispose()
+        $client = Open-Client $connect
+        try { (Read-Packet $client)[2] | Should -Be $present }
+        finally {
+            Send-Byte $client 0xE0, 7, 0, 5, 0x11, 0, 0, 0, 0
+            $null = Read-Packet $client
+            $client.Dispose()
+        }
+    }
+
+    It '[MQTT-3.3.1-3] hands a repetition on without its mark' {
+        $client = Open-Client (New-ConnectPacket 'repeats')
+        try {
+            $null = Read-Packet $client
+            Send-Byte $client 0x82, 6, 0, 1, 0, 1, 114, 0
+            $null = Read-Packet $client
+            Send-Byte $client 0x3A, 6, 0, 1, 114, 0, 9, 120
+            $first = (Read-Packet $client), (Read-Packet $client) | ForEach-Object { $_[0] }
+            $first | Should -Contain 0x30
+        }
+        finally { $client.Dispose() }
+    }
+
+    It 'ends the connection of a client that sends what is no packet, and no other' {
+        $other = Open-Client (New-ConnectPacket 'other')
+        $client = Open-Client (New-ConnectPacket 'broken')
+        try {
+            $null = Read-Packet $client
+            $null = Read-Packet $other
+            Send-Byte $client 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF
+            Read-Packet $client | Should -BeNullOrEmpty
+            Send-Byte $other 0xC0, 0
+            Read-Packet $other | Should -Be 0xD0, 0
+        }
+        finally {
+            $client.Dispose()
+            $other.Dispose()
+        }
+    }
+}
+
+Describe 'Start-MqttBroker with TLS' {
+    AfterEach {
+        Get-MqttConnection | Disconnect-Mqtt
+        Get-MqttBroker | Stop-MqttBroker
+    }
+
+    It 'makes a certificate of its own, which Connect-Mqtt trusts from the pipeline' {
+        $connection = Start-MqttBroker -Tls | Connect-Mqtt
+        $connection.State | Should -Be 'Connected'
+        "$($connection.Server)" | Should -BeLike 'mqtts://127.0.0.1:*'
+        (Send-MqttMessage t 1 -QoS 2 -PassThru).Topic | Should -Be 't'
+    }
+
+    It 'shows the certificate to be trusted, without its key' {
+        $broker = Start-MqttBroker -Tls
+        $broker.Certificate.HasPrivateKey | Should -BeFalse
+        (Connect-Mqtt $broker.Uri -CACertificate $broker.Certificate).State | Should -Be 'Connected'
+        (Connect-Mqtt $broker.Uri.Replace('127.0.0.1', 'localhost') -CACertificate $broker.Certificate).State | Should -Be 'Connected'
+        { Connect-Mqtt $broker.Uri -NoReconnect } | Should -Throw -ErrorId 'MqttCertificateUntrusted,*'
+        { Connect-Mqtt $broker.Uri.Replace('mqtts', 'mqtt') -NoReconnect } | Should -Throw
+        (Get-MqttBroker | Connect-Mqtt).State | Should -Be 'Connected'
+    }
+
+    It 'takes a certificate <how>' -ForEach @{ how = 'object' }, @{ how = 'PEM file' }, @{ how = 'PEM file and a key file with a password' } {
+        $key = [Security.Cryptography.ECDsa]::Create([Security.Cryptography.ECCurve]::CreateFromFriendlyName('nistP256'))
+        $request = [Security.Cryptography.X509Certificates.CertificateRequest]::new('CN=localhost', $key, 'SHA256')
+        $names = [Security.Cryptography.X509Certificates.SubjectAlternativeNameBuilder]::new()
+        $names.AddDnsName('localhost')
+        $request.CertificateExtensions.Add($names.Build($false))
+        $certificate = $request.CreateSelfSigned([datetimeoffset]::UtcNow.AddDays(-1), [datetimeoffset]::UtcNow.AddDays(1))
+        $folder = [IO.Directory]::CreateTempSubdirectory('psmqtt').FullName
+        try {
+            [IO.File]::WriteAllText("$folder/own.pem", $certificate.ExportCertificatePem() + "`n" + $key.ExportPkcs8PrivateKeyPem())
+            [IO.File]::WriteAllText("$folder/certificate.pem", $certificate.ExportCertificatePem())
+            $password = [securestring]::new()
+            'secret'.ToCharArray().ForEach({ $password.AppendChar($_) })
+            $parameters = [Security.Cryptography.PbeParameters]::new('Aes256Cbc', 'SHA256', 1000)
+            [IO.File]::WriteAllText("$folder/key.pem", $key.ExportEncryptedPkcs8PrivateKeyPem('secret'.ToCharArray(), $parameters))
+            $broker = switch ($how) {
+                'object' { Start-MqttBroker -Certificate $certificate }
+                'PEM file' { Start-MqttBroker -Certificate "$folder/own.pem" }
+                default { Start-MqttBroker -Certificate "$folder/certificate.pem" -CertificateKey "$folder/key.pem" -CertificatePassword $password }
+            }
+            # By the name that the certificate is for.
+            $broker.Uri | Should -Be "mqtts://localhost:$($broker.Port)"
+            ($broker | Connect-Mqtt).State | Should -Be 'Connected'
+        }
+        finally {
+            [IO.Directory]::Delete($folder, $true)
+            $key.Dispose()
+        }
+    }
+
+    It 'says what is wrong with <what>' -ForEach @(
+        @{ what = 'a file that is not there'; parameters = @{ Certificate = 'nowhere.pem' }; id = 'MqttCertificateFileNotFound' }
+        @{ what = 'a file that is no certificate'; parameters = @{ Certificate = "$PSScriptRoot/TestSetup.ps1" }; id = 'MqttNotACertificate' }
+        @{ what = 'a key alone'; parameters = @{ CertificateKey = 'key.pem' }; id = 'MqttInvalidOption' }
+    ) {
+        { Start-MqttBroker @parameters } | Should -Throw -ErrorId "$id,PSMqtt.Commands.StartMqttBrokerCommand"
+        Get-MqttBroker | Should -BeNullOrEmpty
+    }
+}
+
 Describe 'the library beneath' {
     It 'is loaded in a context of its own, and the module''s types in none but theirs' {
         $broker = Start-MqttBroker

@@ -39,7 +39,7 @@ internal static class BrokerTable
         for (int number = 1; ; number++)
         {
             var broker = new MqttBroker(
-                name ?? string.Create(CultureInfo.InvariantCulture, $"Broker{number}"), embedded, runspace?.InstanceId ?? Guid.Empty);
+                name ?? string.Create(CultureInfo.InvariantCulture, $"Broker{number}"), embedded, settings, runspace?.InstanceId ?? Guid.Empty);
             if (s_brokers.TryAdd(broker.Name, broker))
             {
                 Watch(runspace);

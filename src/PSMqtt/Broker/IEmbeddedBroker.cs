@@ -1,4 +1,6 @@
 using System.Runtime.CompilerServices;
+using PSMqtt.Protocol;
+using PSMqtt.Protocol.Transports;
 
 [assembly: InternalsVisibleTo("PSMqtt.Broker")]
 
@@ -26,6 +28,13 @@ internal interface IEmbeddedBroker : IAsyncDisposable
     /// <exception cref="System.Net.Sockets.SocketException">The port cannot be had.</exception>
     Task StartAsync();
 
+    /// <summary>Ends the connections of clients without a word.</summary>
+    /// <returns>How many there were.</returns>
+    int CutOff(IReadOnlyCollection<string> clientIds);
+
+    /// <summary>Ends the connections of clients with a DISCONNECT (5.0).</summary>
+    Task DisconnectAsync(IReadOnlyCollection<string> clientIds, MqttReasonCode reason);
+
     /// <summary>Tells the clients, closes their connections and stops listening.</summary>
     Task StopAsync();
 }
@@ -40,4 +49,6 @@ internal interface IEmbeddedBrokerFactory
 /// <param name="Port">The port, or 0: any free one.</param>
 /// <param name="UserName">The user name that clients must give; null: any, or none.</param>
 /// <param name="Password">The password that goes with it.</param>
-internal sealed record EmbeddedBrokerSettings(int Port, string? UserName, byte[]? Password);
+/// <param name="Certificate">What it shows its clients, with its key, and those above it; null: it speaks no TLS.</param>
+/// <param name="Faults">What it does wrong.</param>
+internal sealed record EmbeddedBrokerSettings(int Port, string? UserName, byte[]? Password, MqttClientCertificate? Certificate, BrokerFaults Faults);

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Security.Cryptography.X509Certificates;
 using PSMqtt.Broker;
 
 namespace PSMqtt;
@@ -17,27 +18,44 @@ public enum MqttBrokerState
 /// A broker inside this process, on the loopback interface: what <c>Start-MqttBroker</c> writes. Its messages, sessions and retained messages are in
 /// memory, and gone when it stops.
 /// </summary>
-public sealed class MqttBroker : IDisposable, IAsyncDisposable
+public sealed partial class MqttBroker : IDisposable, IAsyncDisposable
 {
     private readonly IEmbeddedBroker _broker;
+    private readonly BrokerFaults _faults;
     private Task? _stopping;
 
-    internal MqttBroker(string name, IEmbeddedBroker broker, Guid runspace)
+    internal MqttBroker(string name, IEmbeddedBroker broker, EmbeddedBrokerSettings settings, Guid runspace)
     {
         Name = name;
         _broker = broker;
+        _faults = settings.Faults;
         Runspace = runspace;
         Port = broker.Port;
+        if (settings.Certificate is { Certificate: var certificate })
+        {
+            Certificate = new X509Certificate2(certificate.RawData);
+
+            // A name that the certificate is for, so that it can be verified.
+            Host = !certificate.MatchesHostname(Host) && certificate.MatchesHostname("localhost") ? "localhost" : Host;
+        }
     }
 
     /// <summary>Its name: unique in the process.</summary>
     public string Name { get; }
 
-    /// <summary>What to connect to: <c>mqtt://127.0.0.1:port</c>. <c>Connect-Mqtt</c> takes it from the pipeline.</summary>
-    public string Uri => string.Create(CultureInfo.InvariantCulture, $"mqtt://{Host}:{Port}");
+    /// <summary>
+    /// What to connect to: <c>mqtt://127.0.0.1:port</c>, with TLS <c>mqtts://127.0.0.1:port</c>. <c>Connect-Mqtt</c> takes it from the pipeline.
+    /// </summary>
+    public string Uri => string.Create(CultureInfo.InvariantCulture, $"{(Certificate is null ? "mqtt" : "mqtts")}://{Host}:{Port}");
 
-    /// <summary>The address it listens on.</summary>
+    /// <summary>The address it listens on, or <c>localhost</c> where its certificate is for that name.</summary>
     public string Host { get; } = "127.0.0.1";
+
+    /// <summary>
+    /// The certificate that it shows its clients, without its key; <see langword="null"/>: it speaks no TLS. Where it has made one itself, it is
+    /// also what to trust: <c>Connect-Mqtt $broker.Uri -CACertificate $broker.Certificate</c>.
+    /// </summary>
+    public X509Certificate2? Certificate { get; }
 
     /// <summary>The port it listens on.</summary>
     public int Port { get; }
@@ -85,6 +103,7 @@ public sealed class MqttBroker : IDisposable, IAsyncDisposable
     {
         try
         {
+            _faults.Clear();
             await _broker.StopAsync().ConfigureAwait(false);
             await _broker.DisposeAsync().ConfigureAwait(false);
         }

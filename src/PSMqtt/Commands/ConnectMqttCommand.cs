@@ -67,7 +67,7 @@ public sealed class ConnectMqttCommand : MqttCommand
     public SwitchParameter Tls { get; set; }
 
     /// <summary>The authorities to trust instead of the machine's: files (PEM, DER, PKCS#7, PFX) or certificates.</summary>
-    [Parameter]
+    [Parameter(ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
     public object[]? CACertificate { get; set; }
 

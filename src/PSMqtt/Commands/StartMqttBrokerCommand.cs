@@ -1,8 +1,13 @@
 using System.Management.Automation;
 using System.Management.Automation.Runspaces;
+using System.Net;
 using System.Net.Sockets;
+using System.Security;
 using System.Text;
 using PSMqtt.Broker;
+using PSMqtt.Connections;
+using PSMqtt.Errors;
+using PSMqtt.Protocol.Transports;
 
 namespace PSMqtt.Commands;
 
@@ -25,6 +30,28 @@ public sealed class StartMqttBrokerCommand : PSCmdlet
     [Credential]
     public PSCredential? Credential { get; set; }
 
+    /// <summary>
+    /// Speaks TLS, with a certificate that it makes itself, for 127.0.0.1 and localhost. <c>Connect-Mqtt</c> trusts it when the broker comes from the
+    /// pipeline; otherwise <c>-CACertificate $broker.Certificate</c>.
+    /// </summary>
+    [Parameter]
+    public SwitchParameter Tls { get; set; }
+
+    /// <summary>Speaks TLS with this certificate and its key: a file (PEM or PFX), a certificate, on Windows a Cert: path or a thumbprint.</summary>
+    [Parameter]
+    [ValidateNotNull]
+    public object? Certificate { get; set; }
+
+    /// <summary>The PEM file of the certificate's key, where it is not in the same file.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? CertificateKey { get; set; }
+
+    /// <summary>The password of the certificate's file, or of its key's.</summary>
+    [Parameter]
+    [ValidateNotNull]
+    public SecureString? CertificatePassword { get; set; }
+
     /// <summary>A name to find it by. Default: Broker1, Broker2, ...</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
@@ -35,9 +62,26 @@ public sealed class StartMqttBrokerCommand : PSCmdlet
     {
         try
         {
-            var settings = new EmbeddedBrokerSettings(Port, Credential?.UserName, PasswordOf(Credential));
+            var settings = new EmbeddedBrokerSettings(Port, Credential?.UserName, PasswordOf(Credential), GetCertificate(), new BrokerFaults());
             Runspace? runspace = Runspace.DefaultRunspace;
-            WriteObject(Task.Run(() => BrokerTable.StartAsync(Name, settings, runspace)).GetAwaiter().GetResult());
+            var written = PSObject.AsPSObject(Task.Run(() => BrokerTable.StartAsync(Name, settings, runspace)).GetAwaiter().GetResult());
+            if (written.BaseObject is MqttBroker { Certificate: { } certificate } && certificate.Subject == certificate.Issuer)
+            {
+                // What Connect-Mqtt is to trust, bound by this name from the pipeline. A broker without TLS must not have the property at all.
+                written.Properties.Add(new PSNoteProperty("CACertificate", certificate));
+            }
+
+            WriteObject(written);
+        }
+        catch (MqttCertificateException e)
+        {
+            ThrowTerminatingError(EngineErrors.ToRecord(e, e.Path));
+        }
+        catch (SessionStateException e)
+        {
+            // The drive of a path, or what a path into a store or a thumbprint names.
+            MqttErrorKind kind = e is ItemNotFoundException ? MqttErrors.CertificateNotFound : MqttErrors.CertificateFileNotFound;
+            ThrowTerminatingError(kind.ToRecord(e, e.ItemName));
         }
         catch (Exception e) when (SocketErrorIn(e) is { } error)
         {
@@ -63,6 +107,23 @@ public sealed class StartMqttBrokerCommand : PSCmdlet
                 },
             });
         }
+    }
+
+    private MqttClientCertificate? GetCertificate()
+    {
+        if (Certificate is not null)
+        {
+            string? password = CertificatePassword is null ? null : new NetworkCredential(string.Empty, CertificatePassword).Password;
+            return new Certificates(this).GetClientCertificate(Certificate, CertificateKey, password);
+        }
+
+        if (CertificateKey is not null || CertificatePassword is not null)
+        {
+            ThrowTerminatingError(MqttErrors.InvalidOption.ToRecord(
+                $"-{(CertificateKey is null ? nameof(CertificatePassword) : nameof(CertificateKey))} needs -Certificate.", null));
+        }
+
+        return Tls ? new MqttClientCertificate(BrokerCertificate.CreateSelfSigned(), []) : null;
     }
 
     private static byte[]? PasswordOf(PSCredential? credential) =>
