@@ -124,7 +124,15 @@ Describe 'the page of <Name>' -ForEach $commands {
         }
     }
 
-    It 'has three examples or more, of which each calls the cmdlet or its product' {
+    It 'names the parameters that come with -Server' {
+        if ($documented.Contains('Server') -and $Name -ne 'Connect-Mqtt') {
+            foreach ($property in [PSMqtt.MqttConnection].Assembly.GetType('PSMqtt.Commands.OneShotParameters').GetProperties()) {
+                $documented['Server'].Text | Should -Match "``-$($property.Name)``"
+            }
+        }
+    }
+
+    It 'has three examples or more, numbered, and three that call the cmdlet' {
         $code = @(Get-PageCode $path)
         $code.Count | Should -BeGreaterThan 2
         $code.Heading | Should -Not -Contain ''
