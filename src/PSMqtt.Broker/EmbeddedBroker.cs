@@ -128,7 +128,7 @@ internal sealed class EmbeddedBroker : IEmbeddedBroker
     {
         if (string.IsNullOrEmpty(connection.ClientId) && connection.ProtocolVersion == MqttProtocolVersion.V500)
         {
-            connection.AssignedClientIdentifier = $"psmqtt-{Guid.NewGuid():N}";
+            connection.AssignedClientIdentifier = $"psmqtt-{Convert.ToHexString(RandomNumberGenerator.GetBytes(8))}";
         }
 
         if (_faults.StrikeConnection(connection.AssignedClientIdentifier ?? connection.ClientId ?? string.Empty) is { } fault)

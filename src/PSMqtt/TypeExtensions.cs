@@ -1,4 +1,5 @@
 using System.ComponentModel;
+using System.Globalization;
 using System.Management.Automation;
 using System.Text;
 using PSMqtt.Payloads;
@@ -14,6 +15,9 @@ public static class TypeExtensions
 {
     // Wider than consoles are; the rest of a payload of megabytes is not worth looking at for a table.
     private const int PreviewLength = 400;
+
+    // A screenful.
+    private const int ExcerptLength = 1000;
 
     /// <summary>A message's payload, read as JSON, each time it is asked for.</summary>
     /// <param name="instance">The message.</param>
@@ -36,6 +40,39 @@ public static class TypeExtensions
     /// <param name="instance">The message.</param>
     /// <returns>Bytes.</returns>
     public static int Size(PSObject instance) => instance?.BaseObject is MqttMessage message ? message.Payload.Length : 0;
+
+    /// <summary>
+    /// The beginning of a message's payload for a list: text with its line breaks but without the control characters that would change the console,
+    /// or hexadecimal digits; and how long the whole is, where it was cut.
+    /// </summary>
+    /// <param name="message">The message.</param>
+    /// <returns>At most about a thousand characters.</returns>
+    public static string Excerpt(MqttMessage message)
+    {
+        if (message is null)
+        {
+            return string.Empty;
+        }
+
+        int length = message.Payload.Length;
+        if (!message.IsText)
+        {
+            return length <= ExcerptLength / 4
+                ? Convert.ToHexString(message.Payload)
+                : string.Create(CultureInfo.InvariantCulture, $"{Convert.ToHexString(message.Payload.AsSpan(0, ExcerptLength / 4))}... ({length:N0} bytes)");
+        }
+
+        string text = length <= ExcerptLength * 4 ? message.Text : Encoding.UTF8.GetString(message.Payload.AsSpan(0, ExcerptLength));
+        bool isWhole = length <= ExcerptLength * 4 && text.Length <= ExcerptLength;
+        string shown = string.Create(Math.Min(text.Length, ExcerptLength), text, static (lines, text) =>
+        {
+            for (int i = 0; i < lines.Length; i++)
+            {
+                lines[i] = char.IsControl(text[i]) && text[i] is not ('\n' or '\r' or '\t') ? ' ' : text[i];
+            }
+        });
+        return isWhole ? shown : string.Create(CultureInfo.InvariantCulture, $"{shown}... ({length:N0} bytes)");
+    }
 
     /// <summary>The beginning of a message's payload for a line of a table: text without line breaks, or hexadecimal digits.</summary>
     /// <param name="message">The message.</param>

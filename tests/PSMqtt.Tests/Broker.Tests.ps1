@@ -175,7 +175,7 @@ Describe 'the broker, byte by byte' {
         try {
             $answer = Read-Packet $client
             $answer[3] | Should -Be 0
-            [Text.Encoding]::ASCII.GetString($answer) | Should -Match 'psmqtt-[0-9a-f]{32}'
+            [Text.Encoding]::ASCII.GetString($answer) | Should -Match 'psmqtt-[0-9A-F]{16}'
         }
         finally { $client.Dispose() }
     }

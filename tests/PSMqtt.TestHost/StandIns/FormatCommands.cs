@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using System.Management.Automation.Host;
 using System.Reflection;
 using System.Text;
 using Microsoft.PowerShell.Commands.Internal.Format;
@@ -52,9 +53,10 @@ public sealed class OutStringCommand : PSCmdlet
     [Parameter]
     public SwitchParameter Stream { get; set; }
 
-    /// <summary>Accepted; the width is always 120.</summary>
+    /// <summary>The width of a line. Default: 120.</summary>
     [Parameter]
-    public int Width { get; set; }
+    [ValidateRange(2, int.MaxValue)]
+    public int Width { get; set; } = 120;
 
     /// <inheritdoc/>
     protected override void ProcessRecord()
@@ -70,9 +72,18 @@ public sealed class OutStringCommand : PSCmdlet
     {
         var host = (ConsolePSHost)Host.GetType().GetProperty("ExternalHost", BindingFlags.Instance | BindingFlags.NonPublic)!.GetValue(Host)!;
         var text = new StringBuilder();
+        Size before = host.UI.RawUI.BufferSize;
         using (host.Divert(text))
         {
-            InvokeCommand.InvokeScript(useLocalScope: true, ScriptBlock.Create("$args[0] | Out-Host"), input: null, args: [_objects.ToArray()]);
+            try
+            {
+                host.UI.RawUI.BufferSize = before with { Width = Width };
+                InvokeCommand.InvokeScript(useLocalScope: true, ScriptBlock.Create("$args[0] | Out-Host"), input: null, args: [_objects.ToArray()]);
+            }
+            finally
+            {
+                host.UI.RawUI.BufferSize = before;
+            }
         }
 
         if (Stream)
