@@ -85,6 +85,10 @@ while ($true) {
 '@ $plant.Uri, $secure.Uri, $secure.Certificate
         $null = Wait-OtherOutput $feeding
 
+        # Where ForEach-Object -Parallel finds the module, as it does when it is installed.
+        $searched = $env:PSModulePath
+        $env:PSModulePath = "$([IO.Path]::GetFullPath("$modulePath/../.."))$([IO.Path]::PathSeparator)$searched"
+
         # The files that examples read.
         [IO.File]::WriteAllText("$folder/ca.pem", $secure.Certificate.ExportCertificatePem())
         $key = [Security.Cryptography.ECDsa]::Create([Security.Cryptography.ECCurve+NamedCurves]::nistP256)
@@ -142,6 +146,7 @@ $connection | Disconnect-Mqtt
         Get-MqttConnection | Disconnect-Mqtt
         $plant, $office, $secure | Stop-MqttBroker
         [IO.Directory]::Delete($folder, $true)
+        $env:PSModulePath = $searched
     }
 
     BeforeEach {
