@@ -9,7 +9,12 @@ public sealed partial class MqttClient
     /// <param name="message">The message. Its payload must stay as it is until the exchange has ended, whoever waits for that.</param>
     /// <param name="cancellationToken">Ends the wait. What was not sent yet is withdrawn; what was sent goes on.</param>
     /// <returns>How it ended.</returns>
+    /// <remarks>
+    /// With a durable store (<see cref="Sessions.ISessionStore.IsDurable"/>) a message of QoS 1 or 2 is on disk before the task ends. It is then never
+    /// withdrawn, and where there is no connection the task does not wait for one: see <see cref="MqttPublishResult.IsStored"/>.
+    /// </remarks>
     /// <exception cref="ArgumentException">The topic, the payload or a property is not one MQTT can carry.</exception>
+    /// <exception cref="Sessions.SessionStoreException">The session store cannot keep it.</exception>
     /// <exception cref="MqttOperationException">The server rejected it, or the server or the state of the connection does not allow it.</exception>
     /// <exception cref="TimeoutException">No acknowledgement came within <see cref="MqttClientOptions.OperationTimeout"/>.</exception>
     public ValueTask<MqttPublishResult> PublishAsync(MqttMessage message, CancellationToken cancellationToken = default) =>
@@ -54,17 +59,6 @@ public sealed partial class MqttClient
     private ValueTask<MqttPublishResult> Publish(in OutgoingMessage message, TimeSpan timeout, CancellationToken cancellationToken)
     {
         ObjectDisposedException.ThrowIf(_isDisposed, this);
-        ValueTask<MqttPublishResult> publish = _session.Outbound.Publish(message, timeout, cancellationToken);
-        return Options.SessionStore is { IsDurable: true } store && message.QoS != MqttQualityOfService.AtMostOnce
-            ? AwaitStoreAsync(store, publish, cancellationToken)
-            : publish;
-    }
-
-    /// <summary>A durable store has the message before its publisher is told that it was accepted.</summary>
-    private static async ValueTask<MqttPublishResult> AwaitStoreAsync(
-        ISessionStore store, ValueTask<MqttPublishResult> publish, CancellationToken cancellationToken)
-    {
-        await store.FlushAsync(cancellationToken).ConfigureAwait(false);
-        return await publish.ConfigureAwait(false);
+        return _session.Outbound.Publish(message, timeout, cancellationToken);
     }
 }

@@ -18,6 +18,12 @@ public readonly record struct MqttPublishResult
     /// <summary>The server's words, where it gave some.</summary>
     public string? ReasonString { get; init; }
 
+    /// <summary>
+    /// Whether the message is safe in a durable session store and has not been acknowledged yet: there was no connection. It is sent when there is one,
+    /// by this process or a later one.
+    /// </summary>
+    public bool IsStored { get; init; }
+
     /// <summary>From the request to the last acknowledgement (QoS 0: to the output buffer).</summary>
     public TimeSpan Elapsed { get; init; }
 }

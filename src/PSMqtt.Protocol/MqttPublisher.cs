@@ -75,6 +75,14 @@ public sealed class MqttPublisher : IAsyncDisposable
         }
     }
 
+    /// <summary>
+    /// Waits until every message handed over is accepted: with a durable session store that is when it is on disk; one that the store cannot keep is a
+    /// failure among the outcomes then. Without one there is nothing to wait for.
+    /// </summary>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>A task that ends then.</returns>
+    public Task CommitAsync(CancellationToken cancellationToken = default) => _exchanges.WaitUntilCommittedAsync().WaitAsync(cancellationToken);
+
     /// <summary>Keeps no more outcomes. What was handed over stays with the session.</summary>
     /// <returns>A task that has ended.</returns>
     public ValueTask DisposeAsync()

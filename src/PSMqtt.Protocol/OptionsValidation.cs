@@ -40,6 +40,13 @@ internal static class OptionsValidation
                 "A persistent session needs a client identifier: the server finds the session by it. Choose one that no other client uses.", nameof(options));
         }
 
+        if (options.SessionStore is { IsDurable: true } && options.ClientId.Length == 0)
+        {
+            throw new ArgumentException(
+                "A durable session store needs a client identifier: the server finds its half of the session by it. Choose one that no other client uses.",
+                nameof(options));
+        }
+
         if (options.Will is { } will)
         {
             TopicName.Validate(will.Topic, nameof(options.Will));

@@ -43,6 +43,7 @@ internal sealed class Connection
         Writer = new ConnectionWriter(session.Gate, transport, options.TimeProvider, session.Drained, WriterFailed)
         {
             Sending = trace is null ? null : TraceSent,
+            Store = options.SessionStore is { IsDurable: true } store ? store : null,
         };
     }
 

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using PSMqtt.Protocol.Sessions;
 using PSMqtt.Protocol.Transports;
 
 namespace PSMqtt.Protocol.Connections;
@@ -43,6 +44,8 @@ internal sealed class ConnectionWriter : IThreadPoolWorkItem
     private bool _busy;
     private bool _closed;
     private long _lastSend;
+    private bool _awaitsStore;
+    private bool _isStoreFirst;
 
     /// <param name="gate">The session's lock.</param>
     /// <param name="transport">Where the bytes go.</param>
@@ -61,6 +64,9 @@ internal sealed class ConnectionWriter : IThreadPoolWorkItem
 
     /// <summary>Called with what is about to be sent: whole packets. For the trace.</summary>
     public Action<ReadOnlyMemory<byte>>? Sending { get; init; }
+
+    /// <summary>A store that must have what it was told before packets that rest on it leave; <see langword="null"/>: there is none.</summary>
+    public ISessionStore? Store { get; init; }
 
     /// <summary>What to encode into; once the last packet is written, a place for what is never sent. Under the lock.</summary>
     public OutgoingBytes Output
@@ -89,6 +95,12 @@ internal sealed class ConnectionWriter : IThreadPoolWorkItem
 
     /// <summary>Counts bytes of <see cref="Output"/> that the peer has asked for: acknowledgements. Under the lock.</summary>
     public void CountAnswer(int bytes) => _answers += bytes;
+
+    /// <summary>
+    /// What is in <see cref="Output"/> rests on what the store was told, and leaves when that is safe: a peer that knows more of an exchange than we do
+    /// after a crash would take a new message for a repetition of an old one. Under the lock.
+    /// </summary>
+    public void AwaitStore() => _awaitsStore = Store is not null;
 
     /// <summary>When the last buffer had left (a timestamp of the time provider).</summary>
     public long LastSent { get; private set; }
@@ -128,7 +140,7 @@ internal sealed class ConnectionWriter : IThreadPoolWorkItem
                 Swap();
             }
 
-            send = _transport.SendAsync(_sending.Written, CancellationToken.None);
+            send = SendAsync();
             if (!send.IsCompleted)
             {
                 _ = DrainAsync(send);
@@ -206,7 +218,7 @@ internal sealed class ConnectionWriter : IThreadPoolWorkItem
                     Swap();
                 }
 
-                await _transport.SendAsync(_sending.Written, CancellationToken.None).ConfigureAwait(false);
+                await SendAsync().ConfigureAwait(false);
                 more = Finish();
             }
         }
@@ -216,9 +228,19 @@ internal sealed class ConnectionWriter : IThreadPoolWorkItem
         }
     }
 
+    private ValueTask SendAsync() => _isStoreFirst ? FlushAndSendAsync() : _transport.SendAsync(_sending.Written, CancellationToken.None);
+
+    private async ValueTask FlushAndSendAsync()
+    {
+        await Store!.FlushAsync(CancellationToken.None).ConfigureAwait(false);
+        await _transport.SendAsync(_sending.Written, CancellationToken.None).ConfigureAwait(false);
+    }
+
     private void Swap()
     {
         (_filling, _sending) = (_sending, _filling);
+        _isStoreFirst = _awaitsStore;
+        _awaitsStore = false;
         _answers = 0;
         Sending?.Invoke(_sending.Written);
         SendingSince = _timeProvider.GetTimestamp();

@@ -28,6 +28,7 @@ internal sealed class Supervisor : IDisposable
     private Task _run = Task.CompletedTask;
     private Task? _disconnect;
     private bool _isRestored;
+    private Task<SessionContents>? _opening;
     private bool _hasSession;
     private bool _isInherited;
     private bool _isStarted;
@@ -265,6 +266,7 @@ internal sealed class Supervisor : IDisposable
                 throw new InvalidOperationException("The client is connected, or connecting, already: disconnect first.");
             }
 
+            OpenStore();
             _isStarted = true;
             _disconnect = null;
             _isClosing = false;
@@ -275,10 +277,43 @@ internal sealed class Supervisor : IDisposable
             _hurry.Dispose();
             _hurry = new CancellationTokenSource();
             State = MqttConnectionState.Connecting;
-            _session.Outbound.Open();
+            if (_isRestored)
+            {
+                _session.Outbound.Open();
+            }
+
             _run = run(_stop.Token);
             return _stop.Token;
         }
+    }
+
+    /// <summary>Begins to read what an earlier client has left, before anything new is accepted: its messages come first. Under the lock.</summary>
+    private void OpenStore()
+    {
+        if (_isRestored || _options.SessionStore is not { } store)
+        {
+            _isRestored = true;
+            return;
+        }
+
+        ValueTask<SessionContents> opening = store.OpenAsync(_options.ClientId, CancellationToken.None);
+        if (opening.IsCompleted)
+        {
+            Restore(opening.GetAwaiter().GetResult());
+        }
+        else
+        {
+            _opening = opening.AsTask();
+        }
+    }
+
+    /// <summary>Takes up what an earlier client has left. Under the lock.</summary>
+    private void Restore(SessionContents contents)
+    {
+        _session.Restore(contents);
+        _hasSession |= contents.Messages.Count + contents.InboundIdentifiers.Count + contents.Subscriptions.Count > 0;
+        _isInherited |= _hasSession;
+        _isRestored = true;
     }
 
     private async Task SuperviseAsync(Connection? connection, CancellationToken stop)
@@ -408,15 +443,16 @@ internal sealed class Supervisor : IDisposable
 
     private async Task<Connection> EstablishAsync(CancellationToken cancellationToken)
     {
-        if (!_isRestored && _options.SessionStore is { } store)
+        if (!_isRestored)
         {
-            SessionContents contents = await store.OpenAsync(_options.ClientId, cancellationToken).ConfigureAwait(false);
-            _session.Restore(contents);
-            _hasSession |= contents.Messages.Count + contents.InboundIdentifiers.Count + contents.Subscriptions.Count > 0;
-            _isInherited |= _hasSession;
+            SessionContents contents = await _opening!.WaitAsync(cancellationToken).ConfigureAwait(false);
+            lock (_session.Gate)
+            {
+                Restore(contents);
+                _session.Outbound.Open();
+            }
         }
 
-        _isRestored = true;
         bool wantsFreshSession = _options is { CleanStart: true, PersistentSession: true } && !_hasSession;
         (HandshakeResult result, MqttEndpoint server, ConnectPacket request) =
             await HandshakeAsync(wantsFreshSession, cancellationToken).ConfigureAwait(false);
@@ -667,7 +703,7 @@ internal sealed class Supervisor : IDisposable
     private static bool IsSlow(ConnectionEnd end) =>
         end is { ByServer: true, ReasonCode: MqttReasonCode.NotAuthorized or MqttReasonCode.Banned };
 
-    private static bool IsHopeless(Exception error) => error is ArgumentException or MqttConnectException
+    private static bool IsHopeless(Exception error) => error is ArgumentException or SessionStoreException or MqttConnectException
     {
         Failure: MqttConnectFailure.BadCredentials or MqttConnectFailure.UnsupportedVersion or MqttConnectFailure.ClientIdentifierRefused
             or MqttConnectFailure.AuthenticationFailed,

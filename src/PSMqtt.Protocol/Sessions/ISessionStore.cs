@@ -21,6 +21,11 @@ public interface ISessionStore : IAsyncDisposable
     /// <returns>What was left; empty for a new session.</returns>
     ValueTask<SessionContents> OpenAsync(string clientId, CancellationToken cancellationToken);
 
+    /// <summary>Checks, before a message of ours is accepted, that there is room for it. Called as <see cref="Append"/> is, and as quick.</summary>
+    /// <param name="payloadLength">The length of its payload in bytes.</param>
+    /// <exception cref="SessionStoreException">There is none, or the store cannot be written at present.</exception>
+    void EnsureRoom(int payloadLength);
+
     /// <summary>Takes note of a change.</summary>
     /// <param name="change">The change.</param>
     void Append(SessionChange change);

@@ -231,5 +231,9 @@ internal sealed class InboundLedger
         int before = output.Count;
         new AcknowledgementPacket(type, packetIdentifier, reasonCode).Write(output, _version);
         _writer.CountAnswer(output.Count - before);
+        if (type != MqttPacketType.PubAck)
+        {
+            _writer.AwaitStore();
+        }
     }
 }

@@ -7,10 +7,7 @@ namespace PSMqtt.Protocol.Sessions;
 public sealed class MemorySessionStore : ISessionStore
 {
     private readonly object _gate = new();
-    private readonly SortedDictionary<long, StoredMessage> _messages = [];
-    private readonly HashSet<int> _inbound = [];
-    private readonly Dictionary<string, MqttTopicSubscription> _subscriptions = new(StringComparer.Ordinal);
-    private long _lastSequence;
+    private readonly Files.SessionState _state = new();
 
     /// <inheritdoc />
     public bool IsDurable => false;
@@ -20,14 +17,14 @@ public sealed class MemorySessionStore : ISessionStore
     {
         lock (_gate)
         {
-            return ValueTask.FromResult(new SessionContents
-            {
-                Messages = [.. _messages.Values],
-                InboundIdentifiers = [.. _inbound],
-                Subscriptions = [.. _subscriptions.Values],
-                LastSequence = _lastSequence,
-            });
+            return ValueTask.FromResult(_state.Copy());
         }
+    }
+
+    /// <inheritdoc />
+    public void EnsureRoom(int payloadLength)
+    {
+        // The client's own limits of its queue are the only ones.
     }
 
     /// <inheritdoc />
@@ -35,46 +32,7 @@ public sealed class MemorySessionStore : ISessionStore
     {
         lock (_gate)
         {
-            switch (change.Kind)
-            {
-                case SessionChangeKind.MessageAccepted:
-                    _lastSequence = Math.Max(_lastSequence, change.Sequence);
-                    _messages[change.Sequence] = new StoredMessage(change.Sequence, change.Message!, 0, false);
-                    break;
-                case SessionChangeKind.MessageSent:
-                    Change(change.Sequence, m => m with { PacketIdentifier = change.PacketIdentifier });
-                    break;
-                case SessionChangeKind.MessageReceivedByServer:
-                    Change(change.Sequence, m => m with { IsReceivedByServer = true });
-                    break;
-                case SessionChangeKind.MessageRestarted:
-                    Change(change.Sequence, m => m with { PacketIdentifier = 0, IsReceivedByServer = false });
-                    break;
-                case SessionChangeKind.MessageEnded:
-                    _messages.Remove(change.Sequence);
-                    break;
-                case SessionChangeKind.InboundReceived:
-                    _inbound.Add(change.PacketIdentifier);
-                    break;
-                case SessionChangeKind.InboundReleased:
-                    _inbound.Remove(change.PacketIdentifier);
-                    break;
-                case SessionChangeKind.Subscribed:
-                    _subscriptions[change.Subscription!.Filter] = change.Subscription;
-                    break;
-                case SessionChangeKind.Unsubscribed:
-                    _subscriptions.Remove(change.Subscription!.Filter);
-                    break;
-                case SessionChangeKind.SessionLost:
-                    _inbound.Clear();
-                    _subscriptions.Clear();
-                    break;
-                case SessionChangeKind.Cleared:
-                    _messages.Clear();
-                    _inbound.Clear();
-                    _subscriptions.Clear();
-                    break;
-            }
+            _state.Apply(change);
         }
     }
 
@@ -83,12 +41,4 @@ public sealed class MemorySessionStore : ISessionStore
 
     /// <inheritdoc />
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
-
-    private void Change(long sequence, Func<StoredMessage, StoredMessage> change)
-    {
-        if (_messages.TryGetValue(sequence, out StoredMessage? message))
-        {
-            _messages[sequence] = change(message);
-        }
-    }
 }

@@ -21,6 +21,7 @@ internal sealed class OutboundExchanges
     private readonly MqttClientOptions _options;
     private readonly PacketIdentifiers _identifiers;
     private readonly ISessionStore? _store;
+    private readonly StoreCommits? _commits;
     private readonly OperationDeadlines _deadlines;
     private readonly Stack<PublishOperation> _pool = new();
 
@@ -55,6 +56,7 @@ internal sealed class OutboundExchanges
         _options = options;
         _identifiers = identifiers;
         _store = options.SessionStore;
+        _commits = _store is { IsDurable: true } ? new StoreCommits(gate, _store, Committed) : null;
         _deadlines = new OperationDeadlines(gate, options.TimeProvider, SweepDeadlines);
     }
 
@@ -134,11 +136,15 @@ internal sealed class OutboundExchanges
     {
         _sequence = Math.Max(_sequence, contents.LastSequence);
         long now = _options.TimeProvider.GetTimestamp();
+        DateTimeOffset time = _options.TimeProvider.GetUtcNow();
         foreach (StoredMessage stored in contents.Messages)
         {
+            // Its expiry has run on since it was accepted, whatever has become of that process.
+            double age = stored.Accepted == default ? 0 : Math.Max(0, (time - stored.Accepted).TotalSeconds);
             PublishOperation operation = Rent();
-            operation.BeginUnawaited(new OutgoingMessage(stored.Message), now);
+            operation.BeginUnawaited(new OutgoingMessage(stored.Message), now - (long)(age * _options.TimeProvider.TimestampFrequency));
             operation.Sequence = stored.Sequence;
+            operation.IsCommitted = true;
             if (stored.PacketIdentifier == 0)
             {
                 operation.State = PublishState.Queued;
@@ -258,7 +264,14 @@ internal sealed class OutboundExchanges
                 PublishOperation? next = operation.Next;
                 if (keepExchanges && operation.QoS != MqttQualityOfService.AtMostOnce)
                 {
-                    operation.Fail(reason(operation.Topic));
+                    if (_commits is null)
+                    {
+                        operation.Fail(reason(operation.Topic));
+                    }
+                    else if (operation.IsCommitted)
+                    {
+                        Accept(operation);
+                    }
                 }
                 else
                 {
@@ -270,6 +283,15 @@ internal sealed class OutboundExchanges
         }
 
         SignalDrained();
+    }
+
+    /// <summary>Ends when every message handed over so far is on disk, or known not to be. Takes the lock.</summary>
+    public Task WaitUntilCommittedAsync()
+    {
+        lock (_gate)
+        {
+            return _commits?.WaitAsync() ?? Task.CompletedTask;
+        }
     }
 
     /// <summary>The client is disposed: no deadline is watched any more.</summary>
@@ -433,6 +455,14 @@ internal sealed class OutboundExchanges
             { Topic = message.Topic };
         }
 
+        if (!isUnacknowledged && _commits is not null)
+        {
+            // What no packet can carry is refused now: once it is accepted nobody might be there to hear of it.
+            PublishWriter.GetHeaderSize(
+                message.Topic, 0, message.QoS, message.Properties, message.Payload.Length, _limits?.ProtocolVersion ?? MqttProtocolVersion.V500, out _, out _);
+            _store!.EnsureRoom(message.Payload.Length);
+        }
+
         PublishOperation operation = Rent();
         operation.Begin(message, publisher, _options.TimeProvider.GetTimestamp());
         operation.State = PublishState.Queued;
@@ -441,11 +471,19 @@ internal sealed class OutboundExchanges
         {
             operation.Sequence = ++_sequence;
             MqttMessage kept = message.Source ?? new MqttMessage(message.Topic, message.Payload.ToArray(), message.QoS, message.Retain);
-            _store.Append(new SessionChange(SessionChangeKind.MessageAccepted, operation.Sequence, Message: kept));
+            _store.Append(new SessionChange(SessionChangeKind.MessageAccepted, operation.Sequence, Message: kept)
+            {
+                Time = _options.TimeProvider.GetUtcNow(),
+            });
         }
 
         (isUnacknowledged ? _unacknowledgedQueue : _queue).Add(operation);
         Pump();
+        if (operation.Sequence != 0)
+        {
+            _commits?.Add(operation);
+        }
+
         return operation;
     }
 
@@ -498,9 +536,14 @@ internal sealed class OutboundExchanges
             }
 
             Write(message, operation.PacketIdentifier, isRepetition, waited);
-            if (isNew)
+            if (_store is not null)
             {
-                _store?.Append(new SessionChange(SessionChangeKind.MessageSent, operation.Sequence, operation.PacketIdentifier));
+                if (isNew)
+                {
+                    _store.Append(new SessionChange(SessionChangeKind.MessageSent, operation.Sequence, operation.PacketIdentifier));
+                }
+
+                _writer!.AwaitStore();
             }
         }
         catch (Exception e) when (e is MqttOperationException or ArgumentException)
@@ -562,6 +605,7 @@ internal sealed class OutboundExchanges
         OutgoingBytes output = _writer!.Output;
         int before = output.Count;
         new AcknowledgementPacket(MqttPacketType.PubRel, packetIdentifier, reasonCode).Write(output, _limits!.ProtocolVersion);
+        _writer.AwaitStore();
         _writer.CountAnswer(output.Count - before);
     }
 
@@ -666,13 +710,45 @@ internal sealed class OutboundExchanges
             return;
         }
 
-        if (operation.State == PublishState.Queued)
+        if (operation.State == PublishState.Queued && !operation.IsCommitted)
         {
             End(operation, error);
         }
         else
         {
             operation.Fail(error);
+        }
+    }
+
+    /// <summary>A durable store has a message, or cannot keep it.</summary>
+    private void Committed(PublishOperation operation, Exception? error)
+    {
+        if (error is not null)
+        {
+            GiveUp(operation, error);
+            return;
+        }
+
+        operation.IsCommitted = true;
+        if (!_isOpen || !_isAccepting)
+        {
+            Accept(operation);
+        }
+    }
+
+    /// <summary>Ends a caller's wait for a message that is on disk, and that the server may get much later.</summary>
+    private void Accept(PublishOperation operation)
+    {
+        if (!operation.IsCompleted)
+        {
+            operation.Succeed(new MqttPublishResult
+            {
+                Topic = operation.Topic,
+                QoS = operation.QoS,
+                PacketIdentifier = operation.PacketIdentifier,
+                IsStored = true,
+                Elapsed = _options.TimeProvider.GetElapsedTime(operation.Started),
+            });
         }
     }
 
@@ -687,7 +763,14 @@ internal sealed class OutboundExchanges
                 if (operation.Deadline <= now)
                 {
                     operation.Deadline = long.MaxValue;
-                    GiveUp(operation, TimedOut(operation));
+                    if (operation.IsCommitted && !_isOpen)
+                    {
+                        Accept(operation);
+                    }
+                    else
+                    {
+                        GiveUp(operation, TimedOut(operation));
+                    }
                 }
                 else if (!operation.IsCompleted)
                 {
@@ -704,7 +787,10 @@ internal sealed class OutboundExchanges
     private TimeoutException TimedOut(PublishOperation operation)
     {
         TimeSpan waited = _options.TimeProvider.GetElapsedTime(operation.Started);
-        string message = operation.State == PublishState.Queued
+        string message = operation.IsCommitted
+            ? $"The server did not acknowledge the message for '{operation.Topic}' within {waited.TotalSeconds:0.#} s. It is kept in the session's store, and "
+                + "goes on its way as soon as the server takes it."
+            : operation.State == PublishState.Queued
             ? $"The message for '{operation.Topic}' could not be sent within {waited.TotalSeconds:0.#} s and was withdrawn. "
                 + (_isOpen ? "The server acknowledges too slowly." : "There is no connection to the server.")
             : $"The server did not acknowledge the message for '{operation.Topic}' within {waited.TotalSeconds:0.#} s. "

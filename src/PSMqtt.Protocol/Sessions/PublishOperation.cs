@@ -41,6 +41,9 @@ internal sealed class PublishOperation : IValueTaskSource<MqttPublishResult>
     /// <summary>Its name in the session store; 0 where there is none.</summary>
     public long Sequence { get; set; }
 
+    /// <summary>Whether a durable store has it: from then on it is only given up by the server, or by its expiry.</summary>
+    public bool IsCommitted { get; set; }
+
     public ushort PacketIdentifier { get; set; }
 
     public PublishState State { get; set; }
@@ -163,6 +166,7 @@ internal sealed class PublishOperation : IValueTaskSource<MqttPublishResult>
         Publisher = null;
         PacketIdentifier = 0;
         Sequence = 0;
+        IsCommitted = false;
         State = PublishState.None;
         ReceivedReasonCode = MqttReasonCode.Success;
         ReceivedReasonString = null;

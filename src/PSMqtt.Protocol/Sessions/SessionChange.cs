@@ -3,7 +3,9 @@ namespace PSMqtt.Protocol.Sessions;
 /// <summary>What happened to a session.</summary>
 public enum SessionChangeKind
 {
-    /// <summary>A message of ours was accepted: <see cref="SessionChange.Sequence"/>, <see cref="SessionChange.Message"/>.</summary>
+    /// <summary>
+    /// A message of ours was accepted: <see cref="SessionChange.Sequence"/>, <see cref="SessionChange.Message"/>, <see cref="SessionChange.Time"/>.
+    /// </summary>
     MessageAccepted,
 
     /// <summary>It was sent: <see cref="SessionChange.Sequence"/>, <see cref="SessionChange.PacketIdentifier"/>.</summary>
@@ -18,7 +20,7 @@ public enum SessionChangeKind
     /// <summary>It needs nothing more: <see cref="SessionChange.Sequence"/>.</summary>
     MessageEnded,
 
-    /// <summary>A QoS 2 message was received and PUBREC sent: <see cref="SessionChange.PacketIdentifier"/>.</summary>
+    /// <summary>A QoS 2 message was received and taken, and PUBREC is due: <see cref="SessionChange.PacketIdentifier"/>.</summary>
     InboundReceived,
 
     /// <summary>PUBREL has come for it: <see cref="SessionChange.PacketIdentifier"/>.</summary>
@@ -48,4 +50,8 @@ public readonly record struct SessionChange(
     long Sequence = 0,
     int PacketIdentifier = 0,
     MqttMessage? Message = null,
-    MqttTopicSubscription? Subscription = null);
+    MqttTopicSubscription? Subscription = null)
+{
+    /// <summary>When a message was accepted (UTC).</summary>
+    public DateTimeOffset Time { get; init; }
+}

@@ -5,7 +5,11 @@ namespace PSMqtt.Protocol.Sessions;
 /// <param name="Message">The message.</param>
 /// <param name="PacketIdentifier">The identifier it was sent with; 0: it never was.</param>
 /// <param name="IsReceivedByServer">Whether PUBREC has come for it.</param>
-public sealed record StoredMessage(long Sequence, MqttMessage Message, int PacketIdentifier, bool IsReceivedByServer);
+public sealed record StoredMessage(long Sequence, MqttMessage Message, int PacketIdentifier, bool IsReceivedByServer)
+{
+    /// <summary>When it was accepted (UTC): its Message Expiry runs from then on.</summary>
+    public DateTimeOffset Accepted { get; init; }
+}
 
 /// <summary>What a store has kept of a session.</summary>
 public sealed record SessionContents

@@ -121,7 +121,7 @@ internal sealed class BuiltInTransportFactory(TcpConnector tcp, Func<string, str
         if (proxy is null)
         {
             Socket direct = await tcp.ConnectAsync(endpoint.Host, endpoint.Port, options, cancellationToken).ConfigureAwait(false);
-            return new Carrier(direct, direct.RemoteEndPoint!.ToString()!);
+            return new Carrier(direct, AddressOf(direct) ?? $"{endpoint.Host}:{endpoint.Port}");
         }
 
         try
@@ -133,6 +133,19 @@ internal sealed class BuiltInTransportFactory(TcpConnector tcp, Func<string, str
         catch (OperationCanceledException e)
         {
             throw new ConnectCanceledException(MqttConnectPhase.Proxy, e);
+        }
+    }
+
+    /// <summary>The peer's address; <see langword="null"/> when it has closed the connection already, which whoever reads from it will find.</summary>
+    private static string? AddressOf(Socket socket)
+    {
+        try
+        {
+            return socket.RemoteEndPoint?.ToString();
+        }
+        catch (SocketException)
+        {
+            return null;
         }
     }
 }

@@ -137,7 +137,7 @@ public sealed class SessionStoreTests : SessionTest
         Assert.Empty(contents.Subscriptions);
     }
 
-    [Theory(DisplayName = "a durable store is flushed before a message is reported as accepted, and not for QoS 0")]
+    [Theory(DisplayName = "a durable store has a message before it leaves, and so before it is reported as accepted; QoS 0 is none of its business")]
     [InlineData(QoS1)]
     [InlineData(QoS2)]
     public async Task Durable(MqttQualityOfService qos)
@@ -149,8 +149,11 @@ public sealed class SessionStoreTests : SessionTest
         Assert.Equal(0, store.Flushes);
 
         Task<MqttPublishResult> publish = Publish(client, "x", qos);
-        Assert.Equal(1, store.Flushes);
+        Assert.True(store.Flushes > 0);
+        await peer.ExpectNothingBufferedAsync();
+        store.Flushed.SetResult();
         ushort identifier = (await ExpectPublishAsync(peer, "x")).PacketIdentifier;
+        Assert.False(publish.IsCompleted);
         if (qos == QoS2)
         {
             await peer.SendAcknowledgementAsync(MqttPacketType.PubRec, identifier);
@@ -158,22 +161,146 @@ public sealed class SessionStoreTests : SessionTest
         }
 
         await peer.SendAcknowledgementAsync(qos == QoS1 ? MqttPacketType.PubAck : MqttPacketType.PubComp, identifier);
-        await BarrierAsync(peer);
-        Assert.False(publish.IsCompleted);
-        store.Flushed.SetResult();
-        Assert.Equal(identifier, (await Soon(publish)).PacketIdentifier);
+        MqttPublishResult result = await Soon(publish);
+        Assert.Equal((identifier, false), (result.PacketIdentifier, result.IsStored));
     }
 
-    [Fact(DisplayName = "a message that a durable store cannot keep fails with the store's error")]
+    [Fact(DisplayName = "PUBREC, PUBREL and PUBCOMP leave when a durable store has what they rest on")]
+    public async Task Durable_answers()
+    {
+        await using var store = new RecordingStore { IsDurable = true };
+        (MqttClient client, ScriptedPeer peer) = await ConnectAsync(Options(MqttProtocolVersion.V500) with { SessionStore = store });
+        MqttSubscription subscription = await SubscribeAsync(client, peer, "in");
+        Task<MqttPublishResult> publish = Publish(client, "x", QoS2);
+        ushort identifier = (await ExpectPublishAsync(peer, "x")).PacketIdentifier;
+
+        async Task HeldBackAsync(SessionChangeKind change, Func<Task> provoke, Func<Task> expect)
+        {
+            store.Flushed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            int before = store.Flushes;
+            await provoke();
+            await UntilAsync(() => store.Flushes > before);
+            Assert.Contains(store.Snapshot(), c => c.Kind == change);
+            await peer.ExpectNothingBufferedAsync();
+            store.Flushed.SetResult();
+            await expect();
+        }
+
+        await HeldBackAsync(
+            SessionChangeKind.MessageReceivedByServer,
+            () => peer.SendAcknowledgementAsync(MqttPacketType.PubRec, identifier),
+            () => ExpectAcknowledgementAsync(peer, MqttPacketType.PubRel, identifier));
+        await peer.SendAcknowledgementAsync(MqttPacketType.PubComp, identifier);
+        await Soon(publish);
+        await HeldBackAsync(
+            SessionChangeKind.InboundReceived,
+            async () =>
+            {
+                await peer.SendPublishAsync("in", "received", QoS2, 9);
+                await ReadAsync(subscription);
+            },
+            () => ExpectAcknowledgementAsync(peer, MqttPacketType.PubRec, 9));
+        await HeldBackAsync(
+            SessionChangeKind.InboundReleased,
+            () => peer.SendAcknowledgementAsync(MqttPacketType.PubRel, 9),
+            () => ExpectAcknowledgementAsync(peer, MqttPacketType.PubComp, 9));
+    }
+
+    [Fact(DisplayName = "a message that a durable store cannot keep fails with the store's error, and is not sent")]
     public async Task Durable_fails()
     {
         await using var store = new RecordingStore { IsDurable = true, Flushed = new TaskCompletionSource() };
-        (MqttClient client, ScriptedPeer peer) = await ConnectAsync(Options(MqttProtocolVersion.V500) with { SessionStore = store });
+        MqttClient client = NewClient(Options(MqttProtocolVersion.V500) with { SessionStore = store });
+        client.Start();
+        ScriptedPeer peer = await Server.AcceptAsync();
         Task<MqttPublishResult> publish = Publish(client, "x");
-        await ExpectPublishAsync(peer, "x");
         store.Flushed.SetException(new IOException("The disk is full."));
         Assert.Equal("The disk is full.", (await FailsAsync<IOException>(publish)).Message);
+        Assert.Equal(SessionChangeKind.MessageEnded, store.Snapshot()[^1].Kind);
+        Assert.Equal(0, client.Counters.Queued);
+        peer.Abort();
     }
+
+    [Theory(DisplayName = "without a connection a durable store accepts: publish, publisher and CommitAsync end when it has the message")]
+    [InlineData(QoS1)]
+    [InlineData(QoS2)]
+    public async Task Offline(MqttQualityOfService qos)
+    {
+        await using var store = new RecordingStore { IsDurable = true, Flushed = new TaskCompletionSource() };
+        MqttClient client = NewClient(Options(MqttProtocolVersion.V500) with { SessionStore = store });
+        client.Start();
+        ScriptedPeer unanswered = await Server.AcceptAsync();
+        Task<MqttPublishResult> publish = Publish(client, "x", qos);
+        await using MqttPublisher publisher = client.CreatePublisher(keepResults: true);
+        await Soon(publisher.PostAsync(new MqttMessage("t", "y", qos)).AsTask());
+        Task commit = publisher.CommitAsync();
+        Assert.False(publish.IsCompleted || commit.IsCompleted || publisher.TryTakeOutcome(out _));
+        store.Flushed.SetResult();
+        MqttPublishResult result = await Soon(publish);
+        Assert.Equal((true, qos, 0, MqttReasonCode.Success), (result.IsStored, result.QoS, result.PacketIdentifier, result.ReasonCode));
+        await Soon(commit);
+        await Soon(publisher.FlushAsync());
+        Assert.True(publisher.TryTakeOutcome(out MqttPublishOutcome outcome));
+        Assert.True(outcome.Result.IsStored);
+        Assert.Equal(2, client.Counters.Queued);
+        unanswered.Abort();
+        ScriptedPeer peer = await Server.AcceptConnectedAsync();
+        await ExpectPublishAsync(peer, "x");
+        await ExpectPublishAsync(peer, "y");
+    }
+
+    [Fact(DisplayName = "what a durable store has is not withdrawn: neither by a token nor by a timeout nor by disconnecting")]
+    public async Task Durable_is_not_withdrawn()
+    {
+        await using var store = new RecordingStore { IsDurable = true };
+        MqttClientOptions options = Options(MqttProtocolVersion.V500) with { SessionStore = store, InFlightMaximum = 1 };
+        (MqttClient client, ScriptedPeer peer) = await ConnectAsync(options);
+        Task<MqttPublishResult> first = Publish(client, "first");
+        ushort identifier = (await ExpectPublishAsync(peer, "first")).PacketIdentifier;
+        using var cancellation = new CancellationTokenSource();
+        Task<MqttPublishResult> cancelled = Publish(client, "cancelled", cancellationToken: cancellation.Token);
+        Task<MqttPublishResult> late = client.PublishAsync(new MqttMessage("t", "late", QoS1), TimeSpan.FromMilliseconds(1)).AsTask();
+        Task<MqttPublishResult> last = Publish(client, "last");
+        Assert.Contains("is kept in the session's store", (await FailsAsync<TimeoutException>(late)).Message, StringComparison.Ordinal);
+        await cancellation.CancelAsync();
+        await FailsAsync<OperationCanceledException>(cancelled);
+        Assert.Equal(3, client.Counters.Queued);
+        await peer.SendAcknowledgementAsync(MqttPacketType.PubAck, identifier);
+        await Soon(first);
+        identifier = (await ExpectPublishAsync(peer, "cancelled")).PacketIdentifier;
+        await peer.SendAcknowledgementAsync(MqttPacketType.PubAck, identifier);
+        await ExpectPublishAsync(peer, "late");
+        await Soon(client.DisposeAsync().AsTask());
+        Assert.True((await Soon(last)).IsStored);
+        Assert.Equal(2, store.Snapshot().Count(c => c.Kind == SessionChangeKind.MessageEnded));
+    }
+
+    [Fact(DisplayName = "a message that a store has kept expires by the time of its acceptance: dropped and counted, what is left of the others is sent")]
+    public async Task Expiry_runs_on()
+    {
+        var time = new Connections.ManualTime();
+        await using var store = new MemorySessionStore();
+        DateTimeOffset now = time.GetUtcNow();
+        foreach ((long sequence, string text, int seconds) in ((long, string, int)[])[(1, "gone", 60), (2, "left", 100)])
+        {
+            store.Append(new SessionChange(
+                SessionChangeKind.MessageAccepted, sequence, Message: new MqttMessage("t", text, QoS1) { MessageExpiry = TimeSpan.FromSeconds(seconds) })
+            {
+                Time = now - TimeSpan.FromSeconds(60),
+            });
+        }
+
+        (MqttClient client, ScriptedPeer peer) = await ConnectAsync(Options(MqttProtocolVersion.V500) with { SessionStore = store, TimeProvider = time });
+        ReceivedPublish publish = await ExpectPublishAsync(peer, "left");
+        Assert.Equal(40u, publish.Properties?.MessageExpirySeconds);
+        Assert.Equal(1, client.Counters.MessagesExpired);
+        Assert.Equal("left", Assert.Single((await store.OpenAsync("tester", default)).Messages).Message.Text);
+    }
+
+    [Fact(DisplayName = "a durable store without a client identifier is refused")]
+    public void Durable_needs_client_id() =>
+        Assert.Throws<ArgumentException>(() => new MqttClient(
+            new MqttClientOptions { SessionStore = new RecordingStore { IsDurable = true } }));
 
     [Fact(DisplayName = "a store that is not durable is never waited for; what it is told is complete, in order, and by ever higher numbers")]
     public async Task Not_durable()
@@ -244,7 +371,8 @@ public sealed class SessionStoreTests : SessionTest
     {
         public bool IsDurable { get; init; }
 
-        public TaskCompletionSource? Flushed { get; init; }
+        /// <summary>What ends the flushes; where there is nothing they end at once.</summary>
+        public TaskCompletionSource? Flushed { get; set; }
 
         public List<SessionChange> Changes { get; } = [];
 
@@ -252,12 +380,30 @@ public sealed class SessionStoreTests : SessionTest
 
         public ValueTask<SessionContents> OpenAsync(string clientId, CancellationToken cancellationToken) => ValueTask.FromResult(SessionContents.Empty);
 
-        public void Append(SessionChange change) => Changes.Add(change);
+        public void EnsureRoom(int payloadLength)
+        {
+        }
+
+        public void Append(SessionChange change)
+        {
+            lock (Changes)
+            {
+                Changes.Add(change);
+            }
+        }
+
+        public SessionChange[] Snapshot()
+        {
+            lock (Changes)
+            {
+                return [.. Changes];
+            }
+        }
 
         public ValueTask FlushAsync(CancellationToken cancellationToken)
         {
             Flushes++;
-            return new ValueTask(Flushed!.Task);
+            return Flushed is null ? ValueTask.CompletedTask : new ValueTask(Flushed.Task);
         }
 
         public ValueTask DisposeAsync() => ValueTask.CompletedTask;
