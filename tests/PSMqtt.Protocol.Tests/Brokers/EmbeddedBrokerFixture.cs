@@ -21,7 +21,7 @@ internal sealed class EmbeddedBrokerFixture : IRealBroker
 
     public static async Task<EmbeddedBrokerFixture> StartAsync(string? userName = null, string? password = null)
     {
-        var settings = new EmbeddedBrokerSettings(Port: 0, userName, password is null ? null : Encoding.UTF8.GetBytes(password));
+        var settings = new EmbeddedBrokerSettings(Port: 0, userName, password is null ? null : Encoding.UTF8.GetBytes(password), Certificate: null, new BrokerFaults());
         var broker = new EmbeddedBroker(settings);
         await broker.StartAsync();
         return new EmbeddedBrokerFixture(broker);
