@@ -10,7 +10,7 @@ public sealed class MqttConnectionOption
     /// The engine's defaults, but for one: brokers in wide use send more than the Receive Maximum to a slow consumer, and somebody at a prompt is better
     /// served by a queue than by a lost connection. A Receive Maximum that the user gives is enforced.
     /// </summary>
-    internal static readonly MqttClientOptions ClientDefaults = new() { EnforceReceiveMaximum = false };
+    internal static MqttClientOptions ClientDefaults { get; } = new() { EnforceReceiveMaximum = false };
 
     internal MqttConnectionOption(MqttClientOptions client, MqttSubscriptionOptions subscription)
     {

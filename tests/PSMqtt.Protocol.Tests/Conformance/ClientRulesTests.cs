@@ -20,7 +20,8 @@ public sealed class ClientRulesTests : ConnectionTest
     {
         var subscribing = new SubscribePacket
         {
-            PacketIdentifier = 1, Subscriptions = [new MqttTopicSubscription("a", MqttQualityOfService.AtLeastOnce)],
+            PacketIdentifier = 1,
+            Subscriptions = [new MqttTopicSubscription("a", MqttQualityOfService.AtLeastOnce)],
         };
         Assert.Equal(Hex(subscribe), Encode(subscribing, version));
         Assert.Equal(Hex(unsubscribe), Encode(new UnsubscribePacket { PacketIdentifier = 1, Filters = ["a"] }, version));
