@@ -15,7 +15,8 @@ namespace PSMqtt.Broker;
 /// Listens on the loopback interface, and puts each client's connection together: the bytes (<see cref="ClientChannel"/>), the faults to test
 /// against (<see cref="FaultChannel"/>), the rules that the library leaves out (<see cref="DeliveryChannel"/>), and then the server.
 /// </summary>
-internal sealed class ClientListener(int port, MqttClientCertificate? certificate, BrokerFaults faults) : IMqttServerAdapter
+internal sealed class ClientListener(int port, MqttClientCertificate? certificate, BrokerFaults faults, Func<FaultChannel, DeliveryChannel> deliver)
+    : IMqttServerAdapter
 {
     private const int Backlog = 512;
 
@@ -25,7 +26,6 @@ internal sealed class ClientListener(int port, MqttClientCertificate? certificat
         : SslStreamCertificateContext.Create(certificate.Certificate, certificate.Chain, offline: true);
 
     private readonly ConcurrentDictionary<FaultChannel, bool> _channels = new();
-    private readonly ExactlyOnceLedger _ledger = new();
 
     public Func<IMqttChannelAdapter, Task>? ClientHandler { get; set; }
 
@@ -91,14 +91,16 @@ internal sealed class ClientListener(int port, MqttClientCertificate? certificat
             using Stream stream = await OpenAsync(client).ConfigureAwait(false);
             using var bytes = new ClientChannel(stream, client.LocalEndPoint!, client.RemoteEndPoint!);
             var channel = new FaultChannel(bytes, faults);
+            DeliveryChannel delivery = deliver(channel);
             _channels[channel] = true;
             try
             {
-                await ClientHandler!(new DeliveryChannel(channel, _ledger)).ConfigureAwait(false);
+                await ClientHandler!(delivery).ConfigureAwait(false);
                 await channel.WhenNotSilentAsync().ConfigureAwait(false);
             }
             finally
             {
+                delivery.OnClosed();
                 _channels.TryRemove(channel, out _);
             }
         }

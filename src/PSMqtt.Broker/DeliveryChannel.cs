@@ -13,17 +13,24 @@ namespace PSMqtt.Broker;
 /// A client's connection, with rules of the specification that the library does not keep:
 /// no more QoS 1 and 2 messages are under way to the client than its Receive Maximum allows [MQTT-3.3.4-9], the others wait here;
 /// a QoS 2 message that the client repeats is handed on once [MQTT-4.3.3-10];
+/// a message that is sent again on a new connection has its identifier, and DUP, and is not sent again once the client has said that it has it
+/// [MQTT-4.4.0-1], [MQTT-3.3.1-1];
 /// a SUBACK answers the filters in the order of the SUBSCRIBE [MQTT-3.8.4-6];
+/// a will is published when its delay is over;
 /// and a DISCONNECT with reason code 0x04 has the will published [MQTT-3.14.4-3], as a lost connection has.
 /// </summary>
-internal sealed class DeliveryChannel(FaultChannel inner, ExactlyOnceLedger ledger) : IMqttChannelAdapter
+internal sealed class DeliveryChannel(FaultChannel inner, SessionLedgers ledgers, SharedSubscriptions shared, DelayedWills wills) : IMqttChannelAdapter
 {
     private readonly ConcurrentDictionary<ushort, MqttQualityOfServiceLevel[]> _subscribes = new();
     private readonly object _lock = new();
     private readonly Dictionary<ushort, string> _aliases = [];
     private readonly Queue<MqttPublishPacket> _waiting = new();
     private readonly HashSet<ushort> _underWay = [];
-    private ConcurrentDictionary<ushort, bool> _received = new();
+    private readonly ConcurrentDictionary<ushort, bool> _sharedOnly = new();
+    private SessionLedger _ledger = new();
+    private MQTTnet.MqttApplicationMessage? _will;
+    private ushort _current;
+    private bool _isOpen;
     private string _clientId = string.Empty;
     private MqttConnectPacket? _connect;
     private int _window = ushort.MaxValue;
@@ -61,14 +68,17 @@ internal sealed class DeliveryChannel(FaultChannel inner, ExactlyOnceLedger ledg
                 case MqttConnectPacket connect:
                     _clientId = connect.ClientId ?? string.Empty;
                     _connect = connect;
+                    _will = DelayedWills.TakeFrom(connect);
                     bool isLimited = PacketFormatterAdapter.ProtocolVersion == MqttProtocolVersion.V500 && connect.ReceiveMaximum > 0;
                     _window = isLimited ? connect.ReceiveMaximum : ushort.MaxValue;
                     return packet;
 
                 case MqttPublishPacket publish:
                     ResolveAlias(publish);
-                    if (publish.QualityOfServiceLevel != MqttQualityOfServiceLevel.ExactlyOnce || _received.TryAdd(publish.PacketIdentifier, true))
+                    if (publish.QualityOfServiceLevel != MqttQualityOfServiceLevel.ExactlyOnce || _ledger.Received.TryAdd(publish.PacketIdentifier, true))
                     {
+                        _current = publish.PacketIdentifier;
+                        _sharedOnly.TryRemove(_current, out _);
                         return packet;
                     }
 
@@ -76,7 +86,7 @@ internal sealed class DeliveryChannel(FaultChannel inner, ExactlyOnceLedger ledg
                     continue;
 
                 case MqttPubRelPacket release:
-                    _received.TryRemove(release.PacketIdentifier, out _);
+                    _ledger.Received.TryRemove(release.PacketIdentifier, out _);
                     return packet;
 
                 case MqttPubRecPacket { ReasonCode: >= MqttPubRecReasonCode.UnspecifiedError } refused:
@@ -84,7 +94,20 @@ internal sealed class DeliveryChannel(FaultChannel inner, ExactlyOnceLedger ledg
                     EndOf(refused.PacketIdentifier);
                     return new MqttPubCompPacket { PacketIdentifier = refused.PacketIdentifier };
 
+                case MqttPubRecPacket received:
+                    if (_ledger.SentById.TryGetValue(received.PacketIdentifier, out SentMessage? sent))
+                    {
+                        sent.IsReceived = true;
+                    }
+
+                    return packet;
+
+                case MqttUnsubscribePacket unsubscribe:
+                    SharedSubscriptions.Rename(unsubscribe);
+                    return packet;
+
                 case MqttSubscribePacket subscribe:
+                    SharedSubscriptions.Rename(subscribe);
                     _subscribes[subscribe.PacketIdentifier] = [.. subscribe.TopicFilters.Select(static filter => filter.QualityOfServiceLevel)];
                     return packet;
 
@@ -93,9 +116,16 @@ internal sealed class DeliveryChannel(FaultChannel inner, ExactlyOnceLedger ledg
                     if (_connect is not null && inner.DisconnectSessionExpiry is { } expiry)
                     {
                         _connect.SessionExpiryInterval = expiry;
+                        _ledger.Expiry = expiry;
                     }
 
-                    return disconnect.ReasonCode == MqttDisconnectReasonCode.DisconnectWithWillMessage ? null : packet;
+                    if (disconnect.ReasonCode == MqttDisconnectReasonCode.DisconnectWithWillMessage)
+                    {
+                        return null;
+                    }
+
+                    _will = null;
+                    return packet;
 
                 case MqttPubAckPacket or MqttPubCompPacket:
                     EndOf(((MqttPacketWithIdentifier)packet).PacketIdentifier);
@@ -107,13 +137,53 @@ internal sealed class DeliveryChannel(FaultChannel inner, ExactlyOnceLedger ledg
         }
     }
 
-    public Task SendPacketAsync(MqttPacket packet, CancellationToken cancellationToken)
+    /// <summary>A shared subscription has taken the message that is being handed on: its sender is not to be told that nobody wanted it.</summary>
+    public void MarkShared()
+    {
+        if (_current != 0)
+        {
+            _sharedOnly[_current] = true;
+        }
+    }
+
+    /// <summary>The connection has ended, however it did.</summary>
+    public void OnClosed()
+    {
+        if (_isOpen && ledgers.Close(_clientId, this) && _will is { } will)
+        {
+            wills.Schedule(_clientId, will, TimeSpan.FromSeconds(Math.Min(_connect!.WillDelayInterval, _ledger.Expiry)));
+        }
+    }
+
+    public async Task SendPacketAsync(MqttPacket packet, CancellationToken cancellationToken)
     {
         switch (packet)
         {
-            case MqttConnAckPacket connAck:
-                string assigned = connAck.AssignedClientIdentifier is { Length: > 0 } identifier ? identifier : _clientId;
-                _received = ledger.Open(assigned, connAck.IsSessionPresent);
+            case MqttConnAckPacket connAck when connAck.ReturnCode == MqttConnectReturnCode.ConnectionAccepted:
+                if (connAck.AssignedClientIdentifier is { Length: > 0 } assigned)
+                {
+                    _clientId = assigned;
+                }
+
+                if (!connAck.IsSessionPresent)
+                {
+                    shared.Forget(_clientId);
+                }
+
+                _ledger = ledgers.Open(_clientId, connAck.IsSessionPresent, this);
+                // Before MQTT 5.0 a session that is kept is kept for good.
+                _ledger.Expiry = PacketFormatterAdapter.ProtocolVersion == MqttProtocolVersion.V500 ? _connect!.SessionExpiryInterval : uint.MaxValue;
+                _isOpen = true;
+                await wills.ReturnedAsync(_clientId, connAck.IsSessionPresent).ConfigureAwait(false);
+                connAck.SharedSubscriptionAvailable = true;
+                break;
+
+            case MqttPubAckPacket { ReasonCode: MqttPubAckReasonCode.NoMatchingSubscribers } pubAck when _sharedOnly.TryRemove(pubAck.PacketIdentifier, out _):
+                pubAck.ReasonCode = MqttPubAckReasonCode.Success;
+                break;
+
+            case MqttPubRecPacket { ReasonCode: MqttPubRecReasonCode.NoMatchingSubscribers } pubRec when _sharedOnly.TryRemove(pubRec.PacketIdentifier, out _):
+                pubRec.ReasonCode = MqttPubRecReasonCode.Success;
                 break;
 
             case MqttSubAckPacket subAck when _subscribes.TryRemove(subAck.PacketIdentifier, out MqttQualityOfServiceLevel[]? asked):
@@ -128,7 +198,7 @@ internal sealed class DeliveryChannel(FaultChannel inner, ExactlyOnceLedger ledg
                 break;
 
             case MqttPubRecPacket { ReasonCode: >= MqttPubRecReasonCode.UnspecifiedError } refused:
-                _received.TryRemove(refused.PacketIdentifier, out _);
+                _ledger.Received.TryRemove(refused.PacketIdentifier, out _);
                 break;
 
             case MqttPublishPacket { QualityOfServiceLevel: > MqttQualityOfServiceLevel.AtMostOnce } publish:
@@ -137,10 +207,11 @@ internal sealed class DeliveryChannel(FaultChannel inner, ExactlyOnceLedger ledg
                     _waiting.Enqueue(publish);
                 }
 
-                return SendWaitingAsync(cancellationToken);
+                await SendWaitingAsync(cancellationToken).ConfigureAwait(false);
+                return;
         }
 
-        return inner.SendPacketAsync(packet, cancellationToken);
+        await inner.SendPacketAsync(packet, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Gives a message its topic: also one that is not handed on may be the one that says what an alias stands for.</summary>
@@ -165,6 +236,7 @@ internal sealed class DeliveryChannel(FaultChannel inner, ExactlyOnceLedger ledg
 
     private void EndOf(ushort packetIdentifier)
     {
+        _ledger.SentById.TryRemove(packetIdentifier, out _);
         lock (_lock)
         {
             _underWay.Remove(packetIdentifier);
@@ -207,7 +279,7 @@ internal sealed class DeliveryChannel(FaultChannel inner, ExactlyOnceLedger ledg
             lock (_lock)
             {
                 // The library's identifiers come round again: one that is still under way must not be used twice.
-                if (!_waiting.TryPeek(out next) || _underWay.Count >= _window || !_underWay.Add(next.PacketIdentifier))
+                if (!_waiting.TryPeek(out next) || _underWay.Count >= _window || !_underWay.Add(IdentifierOf(next)))
                 {
                     _isSending = false;
                     return;
@@ -218,7 +290,7 @@ internal sealed class DeliveryChannel(FaultChannel inner, ExactlyOnceLedger ledg
 
             try
             {
-                await inner.SendPacketAsync(next, cancellationToken).ConfigureAwait(false);
+                await SendAsync(next, cancellationToken).ConfigureAwait(false);
             }
             catch
             {
@@ -230,5 +302,26 @@ internal sealed class DeliveryChannel(FaultChannel inner, ExactlyOnceLedger ledg
                 throw;
             }
         }
+    }
+
+    private ushort IdentifierOf(MqttPublishPacket publish) => _ledger.Sent.TryGetValue(publish, out SentMessage? sent) ? sent.PacketIdentifier : publish.PacketIdentifier;
+
+    /// <summary>Sends a message, or again what is still owed of one that an earlier connection has seen.</summary>
+    private Task SendAsync(MqttPublishPacket publish, CancellationToken cancellationToken)
+    {
+        if (!_ledger.Sent.TryGetValue(publish, out SentMessage? sent))
+        {
+            sent = new SentMessage(publish.PacketIdentifier);
+            _ledger.Sent.Add(publish, sent);
+            _ledger.SentById[sent.PacketIdentifier] = sent;
+            return inner.SendPacketAsync(publish, cancellationToken);
+        }
+
+        // The library gives it a new identifier, by which it would also look for the acknowledgement.
+        publish.PacketIdentifier = sent.PacketIdentifier;
+        publish.Dup = true;
+        return sent.IsReceived
+            ? inner.SendPacketAsync(new MqttPubRelPacket { PacketIdentifier = sent.PacketIdentifier }, cancellationToken)
+            : inner.SendPacketAsync(publish, cancellationToken);
     }
 }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using MQTTnet;
 using MQTTnet.Formatter;
 using MQTTnet.Protocol;
 using MQTTnet.Server;
@@ -18,13 +19,19 @@ internal sealed class EmbeddedBroker : IEmbeddedBroker
     private readonly BrokerFaults _faults;
     private readonly ClientListener _listener;
     private readonly MqttServer _server;
+    private readonly SessionLedgers _ledgers = new();
+    private readonly SharedSubscriptions _shared;
+    private readonly DelayedWills _wills;
     private long _published;
     private long _dropped;
 
     public EmbeddedBroker(EmbeddedBrokerSettings settings)
     {
         _faults = settings.Faults;
-        _listener = new ClientListener(settings.Port, settings.Certificate, _faults);
+        _shared = new SharedSubscriptions(FindSession);
+        _wills = new DelayedWills(PublishWillAsync);
+        _listener = new ClientListener(
+            settings.Port, settings.Certificate, _faults, channel => new DeliveryChannel(channel, _ledgers, _shared, _wills));
         var factory = new MqttServerFactory();
         MqttServerOptions options = factory.CreateServerOptionsBuilder()
             .WithPersistentSessions()
@@ -33,6 +40,8 @@ internal sealed class EmbeddedBroker : IEmbeddedBroker
         _server = factory.CreateMqttServer(options, [_listener]);
         _server.InterceptingPublishAsync += Publish;
         _server.InterceptingSubscriptionAsync += Subscribe;
+        _server.InterceptingUnsubscriptionAsync += Unsubscribe;
+        _server.SessionDeletedAsync += Forget;
         _server.QueuedApplicationMessageOverwrittenAsync += _ => Count(ref _dropped);
         _server.ValidatingConnectionAsync += e => Validate(e, settings);
     }
@@ -92,6 +101,7 @@ internal sealed class EmbeddedBroker : IEmbeddedBroker
     {
         _server.Dispose();
         _listener.Dispose();
+        _wills.Dispose();
         return ValueTask.CompletedTask;
     }
 
@@ -124,6 +134,14 @@ internal sealed class EmbeddedBroker : IEmbeddedBroker
         _ => MqttConnectReasonCode.ServerUnavailable,
     };
 
+    private async Task ExpireSessionAsync(string clientId)
+    {
+        if (FindSession(clientId) is { } session && _ledgers.HasExpired(clientId, session.DisconnectedTimestamp))
+        {
+            await session.DeleteAsync().ConfigureAwait(false);
+        }
+    }
+
     private Task Validate(ValidatingConnectionEventArgs connection, EmbeddedBrokerSettings settings)
     {
         if (string.IsNullOrEmpty(connection.ClientId) && connection.ProtocolVersion == MqttProtocolVersion.V500)
@@ -138,20 +156,19 @@ internal sealed class EmbeddedBroker : IEmbeddedBroker
             return Task.CompletedTask;
         }
 
-        if (settings.UserName is null)
-        {
-            return Task.CompletedTask;
-        }
-
-        bool isKnown = CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(connection.UserName ?? string.Empty), Encoding.UTF8.GetBytes(settings.UserName))
-            & CryptographicOperations.FixedTimeEquals(connection.RawPassword ?? [], settings.Password ?? []);
+        bool isKnown = settings.UserName is null || HasCredentials(connection, settings);
         if (!isKnown)
         {
             connection.ReasonCode = MqttConnectReasonCode.BadUserNameOrPassword;
+            return Task.CompletedTask;
         }
 
-        return Task.CompletedTask;
+        return string.IsNullOrEmpty(connection.ClientId) ? Task.CompletedTask : ExpireSessionAsync(connection.ClientId);
     }
+
+    private static bool HasCredentials(ValidatingConnectionEventArgs connection, EmbeddedBrokerSettings settings) =>
+        CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(connection.UserName ?? string.Empty), Encoding.UTF8.GetBytes(settings.UserName!))
+        & CryptographicOperations.FixedTimeEquals(connection.RawPassword ?? [], settings.Password ?? []);
 
     private Task Publish(InterceptingPublishEventArgs publish)
     {
@@ -165,17 +182,61 @@ internal sealed class EmbeddedBroker : IEmbeddedBroker
         // The mark of a sender's repetition is not that of our deliveries [MQTT-3.3.1-3].
         publish.ApplicationMessage.Dup = false;
         Interlocked.Increment(ref _published);
+        if (_shared.Deliver(publish.ApplicationMessage))
+        {
+            _ledgers.ConnectionOf(publish.ClientId)?.MarkShared();
+        }
+
         return Task.CompletedTask;
     }
 
     private Task Subscribe(InterceptingSubscriptionEventArgs subscription)
     {
-        if (_faults.StrikeFilter(subscription.ClientId, subscription.TopicFilter.Topic) is { } fault)
+        if (_faults.StrikeFilter(subscription.ClientId, SharedSubscriptions.OriginalOf(subscription.TopicFilter.Topic)) is { } fault)
         {
             subscription.Response.ReasonCode = (MqttSubscribeReasonCode)fault.ReasonCode!.Value;
             subscription.ProcessSubscription = false;
+            return Task.CompletedTask;
         }
 
+        _shared.TrySubscribe(subscription);
         return Task.CompletedTask;
+    }
+
+    private Task Unsubscribe(InterceptingUnsubscriptionEventArgs unsubscription)
+    {
+        _shared.TryUnsubscribe(unsubscription);
+        return Task.CompletedTask;
+    }
+
+    private Task Forget(SessionDeletedEventArgs session)
+    {
+        _shared.Forget(session.Id);
+        return Task.CompletedTask;
+    }
+
+    private MqttSessionStatus? FindSession(string clientId)
+    {
+        try
+        {
+            // The library has the answer at hand: the task it wraps it in is complete.
+            return _server.GetSessionAsync(clientId).GetAwaiter().GetResult();
+        }
+        catch (InvalidOperationException)
+        {
+            return null;
+        }
+    }
+
+    private async Task PublishWillAsync(string clientId, MqttApplicationMessage will)
+    {
+        try
+        {
+            await _server.InjectApplicationMessage(new InjectedMqttApplicationMessage(will) { SenderClientId = clientId }).ConfigureAwait(false);
+        }
+        catch (InvalidOperationException)
+        {
+            // The broker has stopped meanwhile.
+        }
     }
 }

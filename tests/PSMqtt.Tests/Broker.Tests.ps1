@@ -238,6 +238,66 @@ Describe 'the broker, byte by byte' {
         finally { $client.Dispose() }
     }
 
+    It '[MQTT-4.4.0-1] sends again what a lost connection owes: <what>' -ForEach @(
+        @{ what = 'the message, with its identifier and DUP'; received = $false; again = 0x3C }
+        @{ what = 'only the release, once the client has it'; received = $true; again = 0x62 }
+    ) {
+        # A session that is kept (3.1.1), which subscribes to r with QoS 2.
+        $connect = [byte[]] (0x10, 17, 0, 4, 77, 81, 84, 84, 4, 0, 0, 60, 0, 5, 98, 97, 99, 107, $(if ($received) { 50 } else { 51 }))
+        $client = Open-Client $connect
+        $sender = Open-Client (New-ConnectPacket 'sender')
+        try {
+            $null = Read-Packet $client
+            $null = Read-Packet $sender
+            Send-Byte $client 0x82, 6, 0, 1, 0, 1, 114, 2
+            $null = Read-Packet $client
+            # Another message before, so that the identifier is not the first.
+            foreach ($text in 120, 121) { Send-Byte $sender 0x34, 6, 0, 1, 114, 0, $text, $text }
+            $first = Read-Packet $client
+            $second = Read-Packet $client
+            foreach ($id in $first, $second) { if ($received) { Send-Byte $client 0x50, 2, $id[5], $id[6]; $null = Read-Packet $client } }
+            $client.Dispose()
+            $end = [datetime]::UtcNow.AddSeconds(60)
+            while ($broker.Clients.ClientId -like 'back?' -and [datetime]::UtcNow -lt $end) { [Threading.Thread]::Sleep(5) }
+
+            $client = Open-Client $connect
+            (Read-Packet $client)[2] | Should -Be 1
+            foreach ($before in $first, $second) {
+                $after = Read-Packet $client
+                $after[0] | Should -Be $again
+                if ($received) { $after[2..3] | Should -Be $before[5..6] } else { $after[2..7] | Should -Be $before[2..7] }
+            }
+            foreach ($id in $first, $second) {
+                if (-not $received) {
+                    Send-Byte $client 0x50, 2, $id[5], $id[6]
+                    Read-Packet $client | Should -Be 0x62, 2, $id[5], $id[6]
+                }
+                Send-Byte $client 0x70, 2, $id[5], $id[6]
+            }
+            # Nothing more of it: the next is new.
+            Send-Byte $sender 0x34, 6, 0, 1, 114, 0, 9, 122
+            (Read-Packet $client)[0, -1] | Should -Be 0x34, 122
+        }
+        finally {
+            $client.Dispose()
+            $sender.Dispose()
+        }
+    }
+
+    It '[MQTT-3.1.2-23] forgets a session that has expired' {
+        # Session Expiry Interval 1.
+        $connect = & $connectPacket5 'brief' 0 @(0x11, 0, 0, 0, 1)
+        $client = Open-Client $connect
+        $null = Read-Packet $client
+        Send-Byte $client 0xE0, 0
+        $null = Read-Packet $client
+        $client.Dispose()
+        [Threading.Thread]::Sleep(1100)
+        $client = Open-Client $connect
+        try { (Read-Packet $client)[2] | Should -Be 0 }
+        finally { $client.Dispose() }
+    }
+
     It 'ends the connection of a client that sends what is no packet, and no other' {
         $other = Open-Client (New-ConnectPacket 'other')
         $client = Open-Client (New-ConnectPacket 'broken')
@@ -253,6 +313,81 @@ Describe 'the broker, byte by byte' {
             $client.Dispose()
             $other.Dispose()
         }
+    }
+}
+
+Describe 'the broker and its clients' {
+    BeforeAll { $broker = Start-MqttBroker }
+    AfterEach { Get-MqttConnection | Disconnect-Mqtt }
+    AfterAll { $broker | Stop-MqttBroker }
+
+    It 'gives each message of a shared subscription to one member, in turn' {
+        $members = 1..3 | ForEach-Object { Connect-Mqtt $broker.Uri -Name "member$_" }
+        $all = Connect-Mqtt $broker.Uri -Name all
+        $everything = Register-MqttSubscription 'jobs/#' -Connection $all
+        $shares = $members | ForEach-Object { Register-MqttSubscription '$share/workers/jobs/#' -Connection $_ }
+        1..30 | Send-MqttMessage -Topic jobs/new -QoS 1 -Connection $all
+        $taken = foreach ($share in $shares) {
+            $mine = @(Receive-MqttMessage -Subscription $share -Count 10 -TimeoutSeconds 60)
+            $mine.Count | Should -Be 10
+            $mine.Text
+        }
+        $taken | ForEach-Object { [int] $_ } | Sort-Object | Should -Be (1..30)
+        (Receive-MqttMessage -Subscription $everything -Count 30 -TimeoutSeconds 60).Text | Should -Be (1..30)
+
+        # Who has left gets nothing more; the others share it.
+        $shares[0] | Unregister-MqttSubscription
+        $members[1] | Disconnect-Mqtt
+        $result = 1..6 | Send-MqttMessage -Topic jobs/new -QoS 1 -Connection $all -PassThru
+        $result.ReasonCode | Should -Be (@('Success') * 6)
+        (Receive-MqttMessage -Subscription $shares[2] -Count 6 -TimeoutSeconds 60).Text | Should -Be (1..6)
+    }
+
+    It 'keeps the messages of a shared subscription whose members are away' {
+        $worker = Connect-Mqtt $broker.Uri -ClientId worker -PersistentSession -Name worker
+        $null = Register-MqttSubscription '$share/night/shift' -Connection $worker
+        $worker | Disconnect-Mqtt -SessionExpiry 600
+        $sender = Connect-Mqtt $broker.Uri -Name sender
+        (Send-MqttMessage shift 1 -QoS 1 -Connection $sender -PassThru).ReasonCode | Should -Be 'Success'
+        $worker = Connect-Mqtt $broker.Uri -ClientId worker -PersistentSession -Name worker
+        $worker.SessionPresent | Should -BeTrue
+        (Receive-MqttMessage -Connection $worker -Wait -Count 1 -TimeoutSeconds 60).Text | Should -Be '1'
+        $worker | Disconnect-Mqtt -Discard
+    }
+
+    It 'refuses a shared filter that a fault covers' {
+        $null = Connect-Mqtt $broker.Uri
+        $null = $broker.RefuseFilter('secret/#', 'NotAuthorized')
+        { Register-MqttSubscription '$share/workers/secret/a' -ErrorAction Stop } | Should -Throw -ErrorId 'MqttSubscribeRejected,*'
+        $broker.ClearFaults()
+    }
+
+    It 'publishes a delayed will <when>' -ForEach @(
+        @{ when = 'when its time has come'; back = $false }
+        @{ when = 'not at all, when the client is back before'; back = $true }
+    ) {
+        $watch = Connect-Mqtt $broker.Uri -Name watch
+        $wills = Register-MqttSubscription wills -Connection $watch
+        $delay = if ($back) { 3600 } else { 1 }
+        $mortal = Connect-Mqtt $broker.Uri -ClientId mortal -Will (New-MqttMessage wills gone) -WillDelay $delay -SessionExpiry 7200 -NoReconnect:(-not $back)
+        $null = $broker.CutOff('mortal')
+        if ($back) {
+            $end = [datetime]::UtcNow.AddSeconds(60)
+            while ($mortal.Reconnects -lt 1 -and [datetime]::UtcNow -lt $end) { [Threading.Thread]::Sleep(5) }
+            $mortal.Reconnects | Should -Be 1
+            Send-MqttMessage wills end -QoS 1 -Connection $watch
+        }
+        (Receive-MqttMessage -Subscription $wills -Count 1 -TimeoutSeconds 60 -Connection $watch).Text | Should -Be $(if ($back) { 'end' } else { 'gone' })
+    }
+
+    It 'keeps retained messages, and gives them to those who come later' {
+        $null = Connect-Mqtt $broker.Uri
+        Send-MqttMessage kept/a 1 -QoS 1 -Retain
+        Send-MqttMessage kept/b 2 -QoS 1 -Retain
+        Send-MqttMessage kept/a '' -QoS 1 -Retain
+        $message = Receive-MqttMessage kept/# -Count 1 -TimeoutSeconds 60
+        $message.Topic | Should -Be 'kept/b'
+        $message.Retain | Should -BeTrue
     }
 }
 
