@@ -9,6 +9,7 @@
     Fuzz    runs the fuzzers of the decoder and of the session for -Minutes, from -Seed, and says how many cases were tried.
     Conformance
             makes docs/conformance.md anew of the names of the tests.
+    Docs    makes the help that Get-Help shows of docs/en-US, as every build does, checks it against the cmdlets, and runs every example.
     Clean   removes what was built.
 
     It needs the .NET SDK. Where there is no PowerShell, build.sh does the same.
@@ -18,7 +19,7 @@
     ./build.ps1 demo -Server mqtt://localhost:1883
 #>
 param(
-    [ValidateSet('Build', 'Test', 'Demo', 'Fuzz', 'Conformance', 'Clean')]
+    [ValidateSet('Build', 'Test', 'Demo', 'Fuzz', 'Conformance', 'Docs', 'Clean')]
     [string] $Task = 'Build',
 
     # The broker the demo uses. Default: one of its own.
@@ -109,6 +110,18 @@ function Invoke-Suite([string] $Name, [string] $Program, [string[]] $Arguments, 
     '' | Out-Host
 }
 
+# By Pester where it is installed, else by the test host.
+function Invoke-PesterFile([string[]] $Path, [hashtable] $Total) {
+    $pester = Get-Module -ListAvailable -Name Pester | Where-Object { $_.Version -ge [version]'5.0' }
+    if ($pester) {
+        # In a process of its own: the module stays loaded, and its files in use, for as long as a process lives.
+        Invoke-Suite 'Pester files' ([Environment]::ProcessPath) (@('-NoProfile', '-NonInteractive', '-File', "$root/tests/Invoke-PesterSuite.ps1") + $Path) $Total
+    }
+    else {
+        Invoke-Suite 'Pester files (test host)' 'dotnet' (@($testHost, 'test') + $Path) $Total
+    }
+}
+
 function Invoke-Test {
     $total = @{ Passed = 0; Failed = 0; Skipped = 0; Failures = @() }
     if (-not (Invoke-Build)) {
@@ -121,14 +134,7 @@ function Invoke-Test {
             Invoke-Suite $name 'dotnet' "$root/tests/$name/bin/Release/net10.0/$name.dll", '-noLogo', '-noColor' $total
         }
 
-        $pester = Get-Module -ListAvailable -Name Pester | Where-Object { $_.Version -ge [version]'5.0' }
-        if ($pester) {
-            # In a process of its own: the module stays loaded, and its files in use, for as long as a process lives.
-            Invoke-Suite 'Pester files' ([Environment]::ProcessPath) '-NoProfile', '-NonInteractive', '-File', "$root/tests/Invoke-PesterSuite.ps1" $total
-        }
-        else {
-            Invoke-Suite 'Pester files (test host)' 'dotnet' $testHost, 'test', "$root/tests/PSMqtt.Tests" $total
-        }
+        Invoke-PesterFile "$root/tests/PSMqtt.Tests" $total
     }
 
     # Once more at the end, where a reader of the last page finds it.
@@ -172,6 +178,12 @@ switch ($Task) {
     'Conformance' {
         $env:PSMQTT_CONFORMANCE = 'write'
         if (-not (Invoke-EngineTest '-class', '*ConformanceTests')) { exit 1 }
+    }
+    'Docs' {
+        $total = @{ Passed = 0; Failed = 0; Skipped = 0; Failures = @() }
+        if (-not (Invoke-Build)) { exit 1 }
+        Invoke-PesterFile @("$root/tests/PSMqtt.Tests/Help.Tests.ps1", "$root/tests/PSMqtt.Tests/Examples.Tests.ps1") $total
+        if ($total.Failed) { exit 1 }
     }
     'Clean' {
         & dotnet clean $solution -c Release -nologo -v quiet -clp:NoSummary

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every task of this repository: ./build.sh build | test | demo [-Server <uri>] | fuzz [-Minutes <n>] [-Seed <n>] | conformance | clean
+# Every task of this repository: ./build.sh build | test | demo [-Server <uri>] | fuzz [-Minutes <n>] [-Seed <n>] | conformance | docs | clean
 # Where there is PowerShell, build.ps1 does the work. Where there is only the .NET SDK, the test host stands in for it.
 set -uo pipefail
 
@@ -138,12 +138,16 @@ case "$task" in
     conformance)
         PSMQTT_CONFORMANCE=write engine_tests -class '*ConformanceTests'
         ;;
+    docs)
+        # The build has made the help of the pages; this says whether they are right, and runs what they show.
+        build && dotnet "$host" test "$root/tests/PSMqtt.Tests/Help.Tests.ps1" "$root/tests/PSMqtt.Tests/Examples.Tests.ps1"
+        ;;
     clean)
         dotnet clean "$root/PSMqtt.slnx" -c Release -nologo -v quiet -clp:NoSummary
         rm -rf "$root/out"
         ;;
     *)
-        echo "There is no task '$task'. The tasks: build, test, demo, fuzz, conformance, clean." >&2
+        echo "There is no task '$task'. The tasks: build, test, demo, fuzz, conformance, docs, clean." >&2
         exit 2
         ;;
 esac

@@ -1,8 +1,13 @@
-# Runs the Pester files with Pester 5 or later, and closes with "N passed, N failed, N skipped". For build.ps1.
+# Runs Pester files, all of them unless told otherwise, with Pester 5 or later, and closes with "N passed, N failed, N skipped". For build.ps1.
+param(
+    [Parameter(ValueFromRemainingArguments)]
+    [string[]] $Path = "$PSScriptRoot/PSMqtt.Tests"
+)
+
 Import-Module Pester -MinimumVersion 5.0 -ErrorAction Stop
 
 $configuration = New-PesterConfiguration
-$configuration.Run.Path = "$PSScriptRoot/PSMqtt.Tests"
+$configuration.Run.Path = $Path
 $configuration.Run.PassThru = $true
 $configuration.Output.Verbosity = 'Detailed'
 $result = Invoke-Pester -Configuration $configuration

@@ -26,15 +26,15 @@ BeforeAll {
     }
 
     # MQTT 3.1.1, clean session, keep-alive 60; with a user name and password where there are some.
-    function New-ConnectPacket([string]$ClientId, [string]$UserName, [string]$Password) {
+    function New-ConnectPacket([string]$ClientId, [string]$User, [string]$Word) {
         function ConvertTo-Field([string]$Text) {
             $bytes = [Text.Encoding]::UTF8.GetBytes($Text)
             [byte[]](@(0, $bytes.Length) + $bytes)
         }
 
-        $flags = if ($UserName) { 0xC2 } else { 0x02 }
+        $flags = if ($User) { 0xC2 } else { 0x02 }
         $body = @(0, 4, 77, 81, 84, 84, 4, $flags, 0, 60) + (ConvertTo-Field $ClientId)
-        if ($UserName) { $body += (ConvertTo-Field $UserName) + (ConvertTo-Field $Password) }
+        if ($User) { $body += (ConvertTo-Field $User) + (ConvertTo-Field $Word) }
         [byte[]](@(0x10, $body.Length) + $body)
     }
 

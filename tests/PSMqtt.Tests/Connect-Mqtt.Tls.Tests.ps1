@@ -34,11 +34,13 @@ Describe 'Connect-Mqtt over TLS' {
         [IO.File]::WriteAllText("$folder/both.pem", [IO.File]::ReadAllText("$folder/client.pem") + "`n" + [IO.File]::ReadAllText("$folder/client.key"))
         [IO.File]::WriteAllBytes("$folder/public.pfx", [Security.Cryptography.X509Certificates.X509Certificate2]::new("$folder/client.pem").Export('Pfx'))
 
+        $seen = @{}
+
         # What Connect-Mqtt says to a TLS server with the certificate for localhost: the connection's state, or the error's identifier.
         function Invoke-Tls([string] $Parameters, [switch] $AskForCertificate, $Scheme = 'mqtts') {
             $peer = New-Peer
             $runspace = New-OtherRunspace
-            $global:seenCertificate = $null
+            $seen.Certificate = $null
             try {
                 $script = "param(`$folder, `$certificate)
                     try { (Connect-Mqtt ${Scheme}://localhost:$($peer.LocalEndpoint.Port) -ProtocolVersion 3.1.1 -TimeoutSeconds 20 $Parameters).State }
@@ -58,7 +60,7 @@ Describe 'Connect-Mqtt over TLS' {
                     $null = $options.CertificateChainPolicy.CustomTrustStore.Add($trusted)
                     $tls.AuthenticateAsServer($options)
                     $null = Read-PeerPacket $tls
-                    if ($tls.RemoteCertificate) { $global:seenCertificate = $tls.RemoteCertificate.Subject }
+                    if ($tls.RemoteCertificate) { $seen.Certificate = $tls.RemoteCertificate.Subject }
                     Write-PeerBytes $tls 0x20, 2, 0, 0
                 }
                 catch { $null = $_ }
@@ -85,7 +87,7 @@ Describe 'Connect-Mqtt over TLS' {
         @{ how = 'PFX and password'; parameters = '-Certificate "$folder/client.pfx" -CertificatePassword (& { $p = [securestring]::new(); "secret".ToCharArray().ForEach({ $p.AppendChar($_) }); $p })' }
     ) {
         Invoke-Tls "-CACertificate `$certificate $parameters" -AskForCertificate | Should -Be 'Connected'
-        $global:seenCertificate | Should -Be 'CN=client'
+        $seen.Certificate | Should -Be 'CN=client'
     }
 
     It 'takes several authorities, and files with a password' {

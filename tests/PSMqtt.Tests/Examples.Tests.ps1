@@ -108,14 +108,14 @@ $connection | Disconnect-Mqtt
 '@)
 
         # Whoever runs the tests is not asked for a password.
-        function Get-Credential($UserName = 'plant', $Message) {
+        function New-TestCredential($UserName = 'plant', $Message) {
             $password = [securestring]::new()
             'secret'.ToCharArray().ForEach({ $password.AppendChar($_) })
             [pscredential]::new($UserName, $password)
         }
 
         function Get-RunnableCode($Code) {
-            $Code.Replace('mqtts://broker.example.com', "mqtts://localhost:$($secure.Port)").
+            $Code.Replace('Get-Credential', 'New-TestCredential').Replace('mqtts://broker.example.com', "mqtts://localhost:$($secure.Port)").
                 Replace('broker2.example.com', $office.Uri).Replace('broker.example.com', $plant.Uri)
         }
 

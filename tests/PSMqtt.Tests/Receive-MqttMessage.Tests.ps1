@@ -4,7 +4,7 @@ Describe 'Receive-MqttMessage' {
         . "$PSScriptRoot/Peers.ps1"
         $broker = Start-MqttBroker
         $connection = Connect-Mqtt $broker.Uri -Name main
-        $sender = Connect-Mqtt $broker.Uri -Name sender
+        $source = Connect-Mqtt $broker.Uri -Name sender
         $null = Connect-Mqtt $broker.Uri -Name spare
         function Send-One($Topic, $Payload) { Send-MqttMessage $Topic $Payload -QoS 1 -Connection sender }
 
@@ -153,7 +153,7 @@ Describe 'Receive-MqttMessage' {
         It 'leaves no subscription behind: <how>' -ForEach @(
             @{ how = 'Select-Object -First'; script = { Receive-MqttMessage left/# -Connection main | Select-Object -First 1 } }
             @{ how = 'a reached -Count'; script = { Receive-MqttMessage left/# -Count 1 -Connection main } }
-            @{ how = 'an error after it'; script = { try { Receive-MqttMessage left/# -Connection main | ForEach-Object { $_; throw 'x' } } catch { } } }
+            @{ how = 'an error after it'; script = { try { Receive-MqttMessage left/# -Connection main | ForEach-Object { $_; throw 'x' } } catch { $null = $_ } } }
             @{ how = 'time'; script = { Receive-MqttMessage left/# -TimeoutSeconds 0.3 -Connection main } }
         ) {
             Send-MqttMessage left/kept retained -Retain -QoS 1 -Connection sender

@@ -40,9 +40,9 @@ Describe 'Unregister-MqttSubscription' {
 
     It 'releases messages that nobody has taken' {
         $full = Register-MqttSubscription full -QueueLimit 2 -Connection main
-        $sender = Connect-Mqtt $broker.Uri
-        1..5 | Send-MqttMessage full -QoS 1 -Connection $sender
-        Disconnect-Mqtt $sender
+        $source = Connect-Mqtt $broker.Uri
+        1..5 | Send-MqttMessage full -QoS 1 -Connection $source
+        Disconnect-Mqtt $source
         $full | Unregister-MqttSubscription
         $next = Register-MqttSubscription next -Connection main
         Send-MqttMessage next free -QoS 1 -Connection main
