@@ -1,12 +1,12 @@
 # Every block marked powershell in the README and in docs/en-US is checked, and run against embedded brokers.
 #
 # broker.example.com and broker2.example.com stand for two of them; in a folder of its own lie the files that examples read. An example that needs
-# something else of the outside, a proxy, a WebSocket, a broker with shared subscriptions, is only checked.
+# something else of the outside, a proxy or a WebSocket, is only checked.
 
 BeforeDiscovery {
     . "$PSScriptRoot/TestSetup.ps1"
     . "$PSScriptRoot/Pages.ps1"
-    $outside = 'proxy\.example\.com|wss?://|unix://|\+srv://|^\./build|\$share/'
+    $outside = 'proxy\.example\.com|wss?://|unix://|\+srv://|^\./build'
     $provided = 'Get-Credential', './Invoke-LeakRunbook.ps1', './Invoke-Bridge.ps1'
     $isPester = '^\s*Describe '
 

@@ -22,7 +22,7 @@ Describe 'Send-MqttMessage' {
     }
 
     It 'has the alias Publish-MqttMessage' {
-        Publish-MqttMessage send/alias 'hello'
+        & 'Publish-MqttMessage' send/alias 'hello'
         (Receive-Sent).Text | Should -Be 'hello'
     }
 

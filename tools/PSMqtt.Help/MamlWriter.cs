@@ -6,6 +6,9 @@ namespace PSMqtt.Help;
 /// <summary>Writes pages as MAML, the help format of PowerShell, as platyPS does.</summary>
 internal static class MamlWriter
 {
+    // More values of an enumeration than these make a syntax unreadable: there its type stands, and the page has the values.
+    private const int ValuesShown = 8;
+
     private static readonly XNamespace s_help = "http://msh";
     private static readonly XNamespace s_maml = "http://schemas.microsoft.com/maml/2004/10";
     private static readonly XNamespace s_command = "http://schemas.microsoft.com/maml/dev/command/2004/10";
@@ -71,7 +74,7 @@ internal static class MamlWriter
             new XAttribute("aliases", facts.Aliases.Count == 0 ? "none" : string.Join(", ", facts.Aliases)),
             new XElement(s_maml + "name", parameter.Name),
             Description(parameter.Description),
-            inSyntax && facts.AcceptedValues.Count > 0
+            inSyntax && facts.AcceptedValues.Count is > 0 and <= ValuesShown
                 ? new XElement(s_command + "parameterValueGroup", facts.AcceptedValues.Select(static value => Value(value, isRequired: false)))
                 : null,
             inSyntax && isSwitch ? null : Value(facts.Type, isRequired: !isSwitch),
