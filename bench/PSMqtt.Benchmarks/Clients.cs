@@ -17,20 +17,23 @@ internal interface IBenchClient
     /// <summary>Publishes; disconnects only when the peer has taken everything, for a hasty end can lose what is under way.</summary>
     Task PublishAsync(int port, int count, int payloadSize, int qos, Action waitUntilTaken);
 
-    /// <summary>One at a time; returns the 99th percentile in microseconds.</summary>
-    Task<double> PublishOneByOneAsync(int port, int count, int payloadSize, int qos);
+    /// <summary>One at a time; returns what each took.</summary>
+    Task<Latency> PublishOneByOneAsync(int port, int count, int payloadSize, int qos);
 
     Task ReceiveAsync(int port, int count, int qos);
 
-    Task<double> RoundTripAsync(int port, int count, int qos);
+    Task<Latency> RoundTripAsync(int port, int count, int qos);
 }
 
-internal static class Percentile
+/// <summary>How long one of many took, in microseconds.</summary>
+internal readonly record struct Latency(double P50, double P99)
 {
-    public static double P99(long[] ticks)
+    public static Latency Of(long[] ticks)
     {
         Array.Sort(ticks);
-        return Stopwatch.GetElapsedTime(0, ticks[(int)(ticks.Length * 0.99)]).TotalMicroseconds;
+        return new Latency(At(0.5), At(0.99));
+
+        double At(double share) => Stopwatch.GetElapsedTime(0, ticks[(int)(ticks.Length * share)]).TotalMicroseconds;
     }
 }
 
@@ -42,7 +45,7 @@ internal sealed class PsMqttBenchClient : IBenchClient
     {
         await using MqttClient client = await ConnectAsync(port);
         byte[] payload = new byte[payloadSize];
-        if (qos == 0)
+        if (qos == 0 && payloadSize < 1024)
         {
             for (int i = 0; i < count; i++)
             {
@@ -65,7 +68,7 @@ internal sealed class PsMqttBenchClient : IBenchClient
         await client.DisconnectAsync();
     }
 
-    public async Task<double> PublishOneByOneAsync(int port, int count, int payloadSize, int qos)
+    public async Task<Latency> PublishOneByOneAsync(int port, int count, int payloadSize, int qos)
     {
         await using MqttClient client = await ConnectAsync(port);
         byte[] payload = new byte[payloadSize];
@@ -77,7 +80,7 @@ internal sealed class PsMqttBenchClient : IBenchClient
             ticks[i] = Stopwatch.GetTimestamp() - start;
         }
 
-        return Percentile.P99(ticks);
+        return Latency.Of(ticks);
     }
 
     public async Task ReceiveAsync(int port, int count, int qos)
@@ -94,7 +97,7 @@ internal sealed class PsMqttBenchClient : IBenchClient
         }
     }
 
-    public async Task<double> RoundTripAsync(int port, int count, int qos)
+    public async Task<Latency> RoundTripAsync(int port, int count, int qos)
     {
         await using MqttClient client = await ConnectAsync(port);
         MqttSubscription subscription = await client.SubscribeAsync("t", (MqttQualityOfService)qos);
@@ -110,7 +113,7 @@ internal sealed class PsMqttBenchClient : IBenchClient
             ticks[i] = Stopwatch.GetTimestamp() - start;
         }
 
-        return Percentile.P99(ticks);
+        return Latency.Of(ticks);
     }
 
     private static async Task<MqttClient> ConnectAsync(int port)
@@ -160,7 +163,7 @@ internal sealed class MqttNetBenchClient(bool isTuned) : IBenchClient
         await client.DisconnectAsync();
     }
 
-    public async Task<double> PublishOneByOneAsync(int port, int count, int payloadSize, int qos)
+    public async Task<Latency> PublishOneByOneAsync(int port, int count, int payloadSize, int qos)
     {
         using IMqttClient client = await ConnectAsync(port, noDelay: true);
         MqttApplicationMessage message = Message(payloadSize, qos);
@@ -172,7 +175,7 @@ internal sealed class MqttNetBenchClient(bool isTuned) : IBenchClient
             ticks[i] = Stopwatch.GetTimestamp() - start;
         }
 
-        return Percentile.P99(ticks);
+        return Latency.Of(ticks);
     }
 
     public async Task ReceiveAsync(int port, int count, int qos)
@@ -194,7 +197,7 @@ internal sealed class MqttNetBenchClient(bool isTuned) : IBenchClient
         await done.Task;
     }
 
-    public async Task<double> RoundTripAsync(int port, int count, int qos)
+    public async Task<Latency> RoundTripAsync(int port, int count, int qos)
     {
         using IMqttClient client = new MqttClientFactory().CreateMqttClient();
         using var arrived = new SemaphoreSlim(0);
@@ -216,7 +219,7 @@ internal sealed class MqttNetBenchClient(bool isTuned) : IBenchClient
             ticks[i] = Stopwatch.GetTimestamp() - start;
         }
 
-        return Percentile.P99(ticks);
+        return Latency.Of(ticks);
     }
 
     private static MqttApplicationMessage Message(int payloadSize, int qos) => new MqttApplicationMessageBuilder()
@@ -251,6 +254,9 @@ internal sealed class MqttNetBenchClient(bool isTuned) : IBenchClient
 internal sealed class RawSocketBenchClient : IBenchClient
 {
     private const int BlockSize = 64 * 1024;
+
+    /// <summary>The bench server's SUBACK on 5.0.</summary>
+    private const int SubAckSize = 6;
 
     public string Name => "raw socket";
 
@@ -288,7 +294,7 @@ internal sealed class RawSocketBenchClient : IBenchClient
         waitUntilTaken();
     }
 
-    public async Task<double> PublishOneByOneAsync(int port, int count, int payloadSize, int qos)
+    public async Task<Latency> PublishOneByOneAsync(int port, int count, int payloadSize, int qos)
     {
         // With one thread-pool hop a message, as an asynchronous client needs it.
         using Socket socket = Connect(port);
@@ -304,7 +310,7 @@ internal sealed class RawSocketBenchClient : IBenchClient
             ticks[i] = Stopwatch.GetTimestamp() - start;
         }
 
-        return Percentile.P99(ticks);
+        return Latency.Of(ticks);
     }
 
     public Task ReceiveAsync(int port, int count, int qos)
@@ -312,41 +318,40 @@ internal sealed class RawSocketBenchClient : IBenchClient
         using Socket socket = Connect(port);
         SendAll(socket, [0x82, 7, 0, 1, 0, 0, 1, (byte)'t', (byte)qos]);
         byte[] buffer = new byte[BlockSize];
-        int suback = 6;
-        long size = 0;
-        long total = long.MaxValue;
-        for (long read = 0; read < total;)
+        int held = 0;
+        while (held < SubAckSize + 5)
         {
-            int received = socket.Receive(buffer);
-            if (total == long.MaxValue && received > suback + 5)
-            {
-                // The frames are all alike: the first one tells how many bytes to expect.
-                int at = suback + 1;
-                int remaining = 0;
-                int shift = 0;
-                byte next;
-                do
-                {
-                    next = buffer[at++];
-                    remaining |= (next & 0x7F) << shift;
-                    shift += 7;
-                }
-                while (next >= 0x80);
-                size = at - suback + remaining;
-                total = suback + (size * count);
-            }
+            held += socket.Receive(buffer, held, buffer.Length - held, SocketFlags.None);
+        }
 
-            read += received;
-            if (qos > 0)
+        // The frames are all alike: the first one tells how many bytes to expect.
+        int remaining = 0;
+        int header = 1;
+        for (int shift = 0; ; shift += 7)
+        {
+            byte next = buffer[SubAckSize + header++];
+            remaining |= (next & 0x7F) << shift;
+            if (next < 0x80)
             {
-                SendAll(socket, Acknowledgements((int)Math.Max(1, received / Math.Max(1, size))));
+                break;
+            }
+        }
+
+        long size = header + remaining;
+        long acknowledged = 0;
+        for (long read = held - SubAckSize; read < size * count; read += socket.Receive(buffer))
+        {
+            if (qos > 0 && read / size > acknowledged)
+            {
+                SendAll(socket, Acknowledgements((int)((read / size) - acknowledged)));
+                acknowledged = read / size;
             }
         }
 
         return Task.CompletedTask;
     }
 
-    public async Task<double> RoundTripAsync(int port, int count, int qos)
+    public async Task<Latency> RoundTripAsync(int port, int count, int qos)
     {
         using Socket socket = Connect(port);
         byte[] frame = Frame(16, qos);
@@ -372,7 +377,7 @@ internal sealed class RawSocketBenchClient : IBenchClient
             ticks[i] = Stopwatch.GetTimestamp() - start;
         }
 
-        return Percentile.P99(ticks);
+        return Latency.Of(ticks);
     }
 
     private static byte[] Frame(int payloadSize, int qos)

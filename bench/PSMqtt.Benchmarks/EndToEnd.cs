@@ -14,8 +14,10 @@ internal static class EndToEnd
     {
         IBenchClient[] clients =
             [new PsMqttBenchClient(), new MqttNetBenchClient(false), new MqttNetBenchClient(true), new RawSocketBenchClient()];
-        Console.WriteLine("| work | client | messages/s | x MQTTnet | x raw | processor us | bytes | gen0 | p99 us |");
-        Console.WriteLine("|---|---|---:|---:|---:|---:|---:|---:|---:|");
+        string only = Environment.GetEnvironmentVariable("BENCH_CLIENTS") ?? string.Empty;
+        clients = [.. clients.Where(c => c.Name.Contains(only, StringComparison.OrdinalIgnoreCase))];
+        Console.WriteLine("| work | client | messages/s | x MQTTnet | x raw | processor us | bytes | gen0 | p50 us | p99 us |");
+        Console.WriteLine("|---|---|---:|---:|---:|---:|---:|---:|---:|---:|");
         foreach (Work work in Works())
         {
             if (!work.Name.Contains(filter, StringComparison.OrdinalIgnoreCase))
@@ -40,15 +42,15 @@ internal static class EndToEnd
                 }
             }
 
-            double raw = Median(taken["raw socket"], m => m.Rate);
-            double mqttNet = Math.Max(Median(taken["MQTTnet"], m => m.Rate), Median(taken["MQTTnet tuned"], m => m.Rate));
+            double raw = taken.TryGetValue("raw socket", out List<Measurement>? rawTaken) ? Median(rawTaken, m => m.Rate) : double.NaN;
+            double mqttNet = taken.Where(t => t.Key.StartsWith("MQTTnet", StringComparison.Ordinal)).Select(t => Median(t.Value, m => m.Rate)).DefaultIfEmpty(double.NaN).Max();
             foreach (IBenchClient client in clients)
             {
                 List<Measurement> all = taken[client.Name];
                 double rate = Median(all, m => m.Rate);
                 Console.WriteLine(string.Create(
                     CultureInfo.InvariantCulture,
-                    $"| {work.Name} | {client.Name} | {rate:N0} | {rate / mqttNet:0.00} | {rate / raw:0.000} | {Median(all, m => m.ProcessorMicroseconds):0.00} | {Median(all, m => m.AllocatedBytes):0} | {Median(all, m => m.Collections):0} | {Median(all, m => m.P99Microseconds):0} |"));
+                    $"| {work.Name} | {client.Name} | {rate:N0} | {rate / mqttNet:0.00} | {rate / raw:0.000} | {Median(all, m => m.ProcessorMicroseconds):0.00} | {Median(all, m => m.AllocatedBytes):0} | {Median(all, m => m.Collections):0} | {Median(all, m => m.Latency.P50):0.0} | {Median(all, m => m.Latency.P99):0.0} |"));
             }
         }
     }
@@ -86,7 +88,7 @@ internal static class EndToEnd
                 return await Measurement.TakeAsync(n, async () =>
                 {
                     await client.ReceiveAsync(server.Port, n, qos);
-                    return 0;
+                    return default;
                 });
             });
         }
@@ -107,7 +109,7 @@ internal static class EndToEnd
         return await Measurement.TakeAsync(count, async () =>
         {
             await client.PublishAsync(server.Port, count, size, qos, () => server.WaitForReceived(count));
-            return 0;
+            return default;
         });
     }
 }

@@ -174,6 +174,7 @@ internal sealed class Connection
             }
 
             _keepAlive!.Received();
+            Writer.Answered();
         }
     }
 

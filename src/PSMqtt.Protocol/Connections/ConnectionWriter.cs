@@ -29,8 +29,15 @@ internal sealed class ConnectionWriter : IThreadPoolWorkItem
     /// </summary>
     private static readonly long s_burstTicks = Stopwatch.Frequency / 50_000;
 
+    /// <summary>
+    /// A payload from this size on is sent from where it is. Copying less than that costs less than the second segment does.
+    /// </summary>
+    private const int LargePayload = 16 * 1024;
+
     private readonly object _gate;
     private readonly ITransport _transport;
+    private readonly IGatheringTransport? _gathering;
+    private readonly List<ArraySegment<byte>> _segments = [];
     private readonly TimeProvider _timeProvider;
     private readonly Action _drained;
     private readonly Action<Exception> _failed;
@@ -43,6 +50,8 @@ internal sealed class ConnectionWriter : IThreadPoolWorkItem
     private bool _isSealed;
     private bool _busy;
     private bool _closed;
+    private bool _isAnswered;
+    private bool _sendsHere;
     private long _lastSend;
     private bool _awaitsStore;
     private bool _isStoreFirst;
@@ -56,6 +65,7 @@ internal sealed class ConnectionWriter : IThreadPoolWorkItem
     {
         _gate = gate;
         _transport = transport;
+        _gathering = transport as IGatheringTransport;
         _timeProvider = timeProvider;
         _drained = drained;
         _failed = failed;
@@ -111,6 +121,15 @@ internal sealed class ConnectionWriter : IThreadPoolWorkItem
     /// <summary>Bytes that have left.</summary>
     public long BytesSent { get; private set; }
 
+    /// <summary>
+    /// Whether a payload is to be given to <see cref="OutgoingBytes.Refer"/> rather than copied. A trace wants whole packets, and a transport that
+    /// encrypts makes a copy of its own anyway.
+    /// </summary>
+    public bool TakesWhole(int payloadLength) => payloadLength >= LargePayload && _gathering is not null && Sending is null && !_isSealed;
+
+    /// <summary>Bytes have come: what is sent next is likely to be the answer to them.</summary>
+    public void Answered() => _isAnswered = true;
+
     /// <summary>Under the lock: whether the caller shall call <see cref="Run"/> after it.</summary>
     public bool TryStart()
     {
@@ -120,13 +139,18 @@ internal sealed class ConnectionWriter : IThreadPoolWorkItem
         }
 
         _busy = true;
+
+        // Many small packets share a system call if somebody else sends them, a little later. One that answers what has just come is on its own, and a
+        // large one is worth its system call.
+        _sendsHere = _isAnswered || _filling.Count >= LargePayload || Stopwatch.GetTimestamp() - _lastSend >= s_burstTicks;
+        _isAnswered = false;
         return true;
     }
 
     /// <summary>Sends, or has it done. Not under the lock; once for each <see cref="TryStart"/> that returned true.</summary>
     public void Run()
     {
-        if (Stopwatch.GetTimestamp() - _lastSend < s_burstTicks)
+        if (!_sendsHere)
         {
             ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
             return;
@@ -197,6 +221,8 @@ internal sealed class ConnectionWriter : IThreadPoolWorkItem
     public void Close()
     {
         _closed = true;
+        _filling.ForgetOwners();
+        _sending.ForgetOwners();
         _idle?.TrySetResult();
     }
 
@@ -228,12 +254,24 @@ internal sealed class ConnectionWriter : IThreadPoolWorkItem
         }
     }
 
-    private ValueTask SendAsync() => _isStoreFirst ? FlushAndSendAsync() : _transport.SendAsync(_sending.Written, CancellationToken.None);
+    private ValueTask SendAsync() => _isStoreFirst ? FlushAndSendAsync() : SendFilledAsync();
 
     private async ValueTask FlushAndSendAsync()
     {
         await Store!.FlushAsync(CancellationToken.None).ConfigureAwait(false);
-        await _transport.SendAsync(_sending.Written, CancellationToken.None).ConfigureAwait(false);
+        await SendFilledAsync().ConfigureAwait(false);
+    }
+
+    private ValueTask SendFilledAsync()
+    {
+        if (!_sending.IsScattered)
+        {
+            return _transport.SendAsync(_sending.Written, CancellationToken.None);
+        }
+
+        _segments.Clear();
+        _sending.GetSegments(_segments);
+        return _gathering!.SendAsync(_segments);
     }
 
     private void Swap()
@@ -253,6 +291,7 @@ internal sealed class ConnectionWriter : IThreadPoolWorkItem
         lock (_gate)
         {
             BytesSent += _sending.Count;
+            _sending.NotifySent();
             _sending.Clear();
             SendingSince = null;
             LastSent = _timeProvider.GetTimestamp();

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using PSMqtt.Protocol.Connections;
 using PSMqtt.Protocol.Packets;
 
@@ -27,6 +28,9 @@ internal sealed class OutboundExchanges
 
     /// <summary>QoS 0 that found no room in the output buffer. Apart from the others: a used-up quota must not hold it back [MQTT-3.3.4-8].</summary>
     private readonly OperationList _unacknowledgedQueue = new();
+
+    /// <summary>QoS 0 whose payload is being sent from where the caller has it, which is told when that is done.</summary>
+    private readonly OperationList _leaving = new();
 
     /// <summary>QoS 1 and 2 that were never sent.</summary>
     private readonly OperationList _queue = new();
@@ -63,7 +67,7 @@ internal sealed class OutboundExchanges
     /// <summary>Messages whose PUBLISH was sent, unacknowledged.</summary>
     public int InFlight => _inFlight.Count + _resend.Count + _released.Count;
 
-    public int Queued => _queue.Count + _unacknowledgedQueue.Count;
+    public int Queued => _queue.Count + _unacknowledgedQueue.Count + _leaving.Count;
 
     /// <summary>
     /// How many more exchanges the server allows now. An exchange that goes on with its PUBREL after a reconnect still is one at the server: it takes a place
@@ -212,6 +216,15 @@ internal sealed class OutboundExchanges
         _inFlight.MoveTo(unfinished);
         _resend.MoveTo(unfinished);
         unfinished.MoveTo(_resend);
+        while (_leaving.First is { } operation)
+        {
+            End(operation, new MqttOperationException(
+                MqttOperation.Publish,
+                MqttOperationFailure.OutcomeUnknown,
+                $"The connection was lost while the message for '{operation.Topic}' was being sent: it may or may not have reached the server.")
+            { Topic = operation.Topic });
+        }
+
         while (!_options.QueueQoS0WhileDisconnected && _unacknowledgedQueue.First is { } operation)
         {
             End(operation, NotConnected(operation.Topic));
@@ -257,7 +270,7 @@ internal sealed class OutboundExchanges
     public void Close(Func<string, Exception> reason, bool keepExchanges)
     {
         _isAccepting = false;
-        foreach (OperationList list in (OperationList[])[_released, _resend, _inFlight, _queue, _unacknowledgedQueue])
+        foreach (OperationList list in (OperationList[])[_released, _resend, _inFlight, _queue, _unacknowledgedQueue, _leaving])
         {
             for (PublishOperation? operation = list.First; operation is not null;)
             {
@@ -386,6 +399,15 @@ internal sealed class OutboundExchanges
         }
     }
 
+    /// <summary>The payload of a QoS 0 message has left. Under the lock.</summary>
+    public void Sent(PublishOperation operation)
+    {
+        if (operation.State == PublishState.Leaving)
+        {
+            End(operation, MqttReasonCode.Success, null);
+        }
+    }
+
     /// <summary>The caller of an operation has taken its result. Takes the lock.</summary>
     public void ReleasedByCaller(PublishOperation operation)
     {
@@ -431,7 +453,7 @@ internal sealed class OutboundExchanges
         bool isUnacknowledged = message.QoS == MqttQualityOfService.AtMostOnce;
         if (isUnacknowledged)
         {
-            if (_isOpen && _unacknowledgedQueue.Count == 0 && _writer!.HasRoom)
+            if (_isOpen && _unacknowledgedQueue.Count == 0 && _writer!.HasRoom && !(publisher is not null && _writer.TakesWhole(message.Payload.Length)))
             {
                 Write(message, 0, isRepetition: false, waited: TimeSpan.Zero);
                 publisher?.Completed(message.Source!, new MqttPublishResult { Topic = message.Topic }, null);
@@ -524,8 +546,17 @@ internal sealed class OutboundExchanges
             PublishLimits.Check(message, _limits!);
             if (operation.QoS == MqttQualityOfService.AtMostOnce)
             {
-                Write(message, 0, isRepetition: false, waited);
-                End(operation, MqttReasonCode.Success, null);
+                if (Write(message, 0, isRepetition: false, waited, operation))
+                {
+                    End(operation, MqttReasonCode.Success, null);
+                }
+                else
+                {
+                    operation.State = PublishState.Leaving;
+                    operation.List!.Remove(operation);
+                    _leaving.Add(operation);
+                }
+
                 return;
             }
 
@@ -562,7 +593,9 @@ internal sealed class OutboundExchanges
         }
     }
 
-    private void Write(in OutgoingMessage message, ushort packetIdentifier, bool isRepetition, TimeSpan waited)
+    /// <summary>Writes a PUBLISH.</summary>
+    /// <returns>Whether the payload has been copied; if not, <paramref name="owner"/> is told when it has been sent.</returns>
+    private bool Write(in OutgoingMessage message, ushort packetIdentifier, bool isRepetition, TimeSpan waited, PublishOperation? owner = null)
     {
         MqttConnectResult limits = _limits!;
         MqttMessageProperties? properties = message.Properties;
@@ -587,17 +620,32 @@ internal sealed class OutboundExchanges
                 topic, alias, message.QoS, properties, message.Payload.Length, limits.ProtocolVersion, out topicByteCount, out propertyLength);
         }
 
-        OutgoingBytes output = _writer!.Output;
-        Span<byte> span = output.GetSpan(size + message.Payload.Length);
-        int written = PublishWriter.WriteHeader(
-            span, topic, topicByteCount, alias, packetIdentifier, message.QoS, message.Retain, isRepetition, properties, propertyLength,
-            message.Payload.Length, limits.ProtocolVersion);
-        message.Payload.Span.CopyTo(span[written..]);
-        output.Advance(written + message.Payload.Length);
         if (!isRepetition)
         {
             MessagesSent++;
         }
+
+        OutgoingBytes output = _writer!.Output;
+
+        // Whoever awaits a single QoS 0 message gets the next one ready meanwhile, so it is worth a copy; others have to leave the payload alone anyway.
+        bool mayRefer = message.QoS != MqttQualityOfService.AtMostOnce || owner?.Publisher is not null;
+        bool isCopied = !(mayRefer && _writer.TakesWhole(message.Payload.Length)) | !MemoryMarshal.TryGetArray(message.Payload, out ArraySegment<byte> payload);
+        Span<byte> span = output.GetSpan(isCopied ? size + message.Payload.Length : size);
+        int written = PublishWriter.WriteHeader(
+            span, topic, topicByteCount, alias, packetIdentifier, message.QoS, message.Retain, isRepetition, properties, propertyLength,
+            message.Payload.Length, limits.ProtocolVersion);
+        output.Advance(written);
+        if (isCopied)
+        {
+            message.Payload.Span.CopyTo(span[written..]);
+            output.Advance(message.Payload.Length);
+        }
+        else
+        {
+            output.Refer(payload, owner);
+        }
+
+        return isCopied;
     }
 
     private void WriteRelease(ushort packetIdentifier, MqttReasonCode reasonCode)
@@ -755,7 +803,7 @@ internal sealed class OutboundExchanges
     private long SweepDeadlines(long now)
     {
         long next = long.MaxValue;
-        foreach (OperationList list in (OperationList[])[_inFlight, _released, _resend, _queue, _unacknowledgedQueue])
+        foreach (OperationList list in (OperationList[])[_inFlight, _released, _resend, _queue, _unacknowledgedQueue, _leaving])
         {
             for (PublishOperation? operation = list.First; operation is not null;)
             {
@@ -790,6 +838,8 @@ internal sealed class OutboundExchanges
         string message = operation.IsCommitted
             ? $"The server did not acknowledge the message for '{operation.Topic}' within {waited.TotalSeconds:0.#} s. It is kept in the session's store, and "
                 + "goes on its way as soon as the server takes it."
+            : operation.State == PublishState.Leaving
+            ? $"The server did not take all of the message for '{operation.Topic}' within {waited.TotalSeconds:0.#} s. It may still be delivered."
             : operation.State == PublishState.Queued
             ? $"The message for '{operation.Topic}' could not be sent within {waited.TotalSeconds:0.#} s and was withdrawn. "
                 + (_isOpen ? "The server acknowledges too slowly." : "There is no connection to the server.")

@@ -101,6 +101,9 @@ internal sealed class PublishOperation : IValueTaskSource<MqttPublishResult>
         }
     }
 
+    /// <summary>Its last byte has left.</summary>
+    public void Sent() => _owner.Sent(this);
+
     public void Succeed(in MqttPublishResult result)
     {
         if (EndWait())

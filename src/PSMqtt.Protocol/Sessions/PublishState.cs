@@ -9,6 +9,9 @@ internal enum PublishState
     /// <summary>Waits to be sent for the first time.</summary>
     Queued,
 
+    /// <summary>QoS 0: its payload is being sent from where the caller has it.</summary>
+    Leaving,
+
     /// <summary>QoS 1: sent, PUBACK awaited.</summary>
     AwaitingPubAck,
 

@@ -6,10 +6,11 @@ namespace PSMqtt.Protocol.Transports;
 /// A TCP or Unix domain socket. The calls go straight to <see cref="NetworkStream"/>, whose asynchronous operations are reused and allocate
 /// nothing, send until everything is taken, and turn socket errors into <see cref="IOException"/>; nothing is awaited here.
 /// </summary>
-internal sealed class SocketTransport : ITransport
+internal sealed class SocketTransport : IGatheringTransport
 {
     private readonly Socket _socket;
     private readonly NetworkStream _stream;
+    private GatheringSend? _gathering;
 
     /// <summary>Takes over a connected socket.</summary>
     public SocketTransport(Socket socket, string description)
@@ -45,6 +46,19 @@ internal sealed class SocketTransport : ITransport
         }
     }
 
+    public ValueTask SendAsync(IList<ArraySegment<byte>> segments)
+    {
+        _gathering ??= new GatheringSend();
+        try
+        {
+            return _gathering.SendAsync(_socket, segments);
+        }
+        catch (InvalidOperationException e)
+        {
+            throw TransportClosed.Exception(e);
+        }
+    }
+
     public ValueTask ShutdownAsync(CancellationToken cancellationToken)
     {
         try
@@ -64,6 +78,9 @@ internal sealed class SocketTransport : ITransport
     public ValueTask DisposeAsync()
     {
         _stream.Dispose();
+
+        // A send that is under way keeps it: the system still reads from what it holds.
+        _gathering?.Dispose();
         return ValueTask.CompletedTask;
     }
 }
