@@ -140,16 +140,19 @@ if ('Import-Module, Connect-Mqtt cold' -like "*$Filter*") {
         [string]::Format([cultureinfo]::InvariantCulture, "{0} {1}", $import, $connect)'
     $script = [IO.Path]::GetTempFileName() + '.ps1'
     [IO.File]::WriteAllText($script, $command)
+    $nothing = [IO.Path]::GetTempFileName() + '.dll'
+    Add-Type -OutputAssembly $nothing -TypeDefinition 'using System.Management.Automation; [Cmdlet("Get", "Nothing")] public class GetNothing : Cmdlet { }'
     $times = @{ Module = @(); Connect = @(); Empty = @() }
     for ($i = 0; $i -lt 2 * $Repetitions + 1; $i++) {
         $parts = (& $shell -NoProfile -NonInteractive -File $script $module $sink.Port) -split ' '
         $times.Module += [double]$parts[0]
         $times.Connect += [double]$parts[1]
-        $parts = (& $shell -NoProfile -NonInteractive -File $script $empty 0) -split ' '
+        $parts = (& $shell -NoProfile -NonInteractive -File $script $nothing 0) -split ' '
         $times.Empty += [double]$parts[0]
     }
 
     [IO.File]::Delete($script)
+    [IO.File]::Delete($nothing)
     ''
     '| cold, in a process of its own | milliseconds | target |'
     '|---|---:|---:|'

@@ -3,7 +3,7 @@ using PSMqtt.Protocol;
 
 namespace PSMqtt.Benchmarks.Cmdlets;
 
-/// <summary>Receive-MqttMessage without what it does: it only writes messages, the same one each time.</summary>
+/// <summary>Receive-MqttMessage without what it does: it only makes messages and writes them.</summary>
 [Cmdlet(VerbsCommunications.Write, "Message")]
 [OutputType(typeof(MqttMessage))]
 public sealed class WriteMessageCommand : PSCmdlet
@@ -16,10 +16,9 @@ public sealed class WriteMessageCommand : PSCmdlet
 
     protected override void EndProcessing()
     {
-        var message = new MqttMessage("t", new byte[16]);
         for (long i = 0; i < Count; i++)
         {
-            WriteObject(message);
+            WriteObject(new MqttMessage("t", new byte[16]));
         }
     }
 }

@@ -52,6 +52,13 @@ public sealed class MqttPublisher : IAsyncDisposable
     /// <returns>Whether there is one.</returns>
     public bool TryTakeOutcome(out MqttPublishOutcome outcome)
     {
+        // A look without the lock, which whoever ends messages has: most times there is nothing. FlushAsync ends when all that there will be can be seen.
+        if (_outcomes.Count == 0)
+        {
+            outcome = default;
+            return false;
+        }
+
         lock (_gate)
         {
             return _outcomes.TryDequeue(out outcome);

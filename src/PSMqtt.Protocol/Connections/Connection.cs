@@ -174,7 +174,11 @@ internal sealed class Connection
             }
 
             _keepAlive!.Received();
-            Writer.Answered();
+            if (_session.Outbound.InFlight == 0)
+            {
+                // Nothing of ours is under way: a conversation, not a stream.
+                Writer.Answered();
+            }
         }
     }
 

@@ -127,7 +127,7 @@ internal sealed class ConnectionWriter : IThreadPoolWorkItem
     /// </summary>
     public bool TakesWhole(int payloadLength) => payloadLength >= LargePayload && _gathering is not null && Sending is null && !_isSealed;
 
-    /// <summary>Bytes have come: what is sent next is likely to be the answer to them.</summary>
+    /// <summary>Bytes have come, and nothing is under way: what is sent next is likely to be the answer to them.</summary>
     public void Answered() => _isAnswered = true;
 
     /// <summary>Under the lock: whether the caller shall call <see cref="Run"/> after it.</summary>

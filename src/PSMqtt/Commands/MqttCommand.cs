@@ -18,7 +18,9 @@ public abstract partial class MqttCommand : PSCmdlet, IDisposable
 
     private readonly CancellationTokenSource _stop = new();
     private readonly ManualResetEventSlim _wake = new();
-    private readonly ConcurrentQueue<Action> _pipelineWork = new();
+
+    /// <summary>Made when it is first needed: most cmdlets never need it, and a script may call one a thousand times a second.</summary>
+    private ConcurrentQueue<Action>? _pipelineWork;
     private ScriptBlock? _statement;
     private bool _disposed;
 
@@ -62,7 +64,7 @@ public abstract partial class MqttCommand : PSCmdlet, IDisposable
     /// <param name="action">The action.</param>
     protected void Post(Action action)
     {
-        _pipelineWork.Enqueue(action);
+        LazyInitializer.EnsureInitialized(ref _pipelineWork).Enqueue(action);
         _wake.Set();
     }
 
@@ -97,8 +99,12 @@ public abstract partial class MqttCommand : PSCmdlet, IDisposable
     {
         ArgumentNullException.ThrowIfNull(task);
 
-        // Dispose has no pipeline to keep alive, and no way to hand on a task: the second and last place that blocks.
-        ((IAsyncResult)task).AsyncWaitHandle.WaitOne(limit);
+        if (!task.IsCompleted)
+        {
+            // Dispose has no pipeline to keep alive, and no way to hand on a task: the second and last place that blocks.
+            ((IAsyncResult)task).AsyncWaitHandle.WaitOne(limit);
+        }
+
         _ = task.Exception;
     }
 
@@ -233,7 +239,7 @@ public abstract partial class MqttCommand : PSCmdlet, IDisposable
 
     private void DoPipelineWork()
     {
-        while (!IsStopped && _pipelineWork.TryDequeue(out Action? action))
+        while (!IsStopped && Volatile.Read(ref _pipelineWork) is { } work && work.TryDequeue(out Action? action))
         {
             action();
         }

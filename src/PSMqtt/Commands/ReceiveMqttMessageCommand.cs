@@ -23,6 +23,8 @@ public sealed class ReceiveMqttMessageCommand : SubscriptionCommand, IDynamicPar
     private MessageSources? _sources;
     private TopicFilter[] _excluded = [];
     private bool _dropsRetained;
+    private bool _hasTimeLimit;
+    private bool _hasIdleLimit;
     private long _written;
 
     /// <summary>The topic filters to subscribe to while the cmdlet runs.</summary>
@@ -185,6 +187,8 @@ public sealed class ReceiveMqttMessageCommand : SubscriptionCommand, IDynamicPar
 
     private void Receive(MessageSources sources)
     {
+        _hasTimeLimit = IsGiven(nameof(TimeoutSeconds));
+        _hasIdleLimit = IsGiven(nameof(IdleSeconds));
         long started = Stopwatch.GetTimestamp();
         long lastMessage = started;
         while (!IsStopped)
@@ -204,8 +208,9 @@ public sealed class ReceiveMqttMessageCommand : SubscriptionCommand, IDynamicPar
                     return;
                 }
 
-                lastMessage = Stopwatch.GetTimestamp();
-                if (IsStopped || IsOver(started, lastMessage, out _))
+                // Nobody who gave no limit pays for the clock.
+                lastMessage = _hasIdleLimit ? Stopwatch.GetTimestamp() : lastMessage;
+                if (IsStopped || ((_hasTimeLimit || _hasIdleLimit) && IsOver(started, lastMessage, out _)))
                 {
                     break;
                 }
@@ -299,12 +304,12 @@ public sealed class ReceiveMqttMessageCommand : SubscriptionCommand, IDynamicPar
     private bool IsOver(long started, long lastMessage, out TimeSpan? remaining)
     {
         TimeSpan left = TimeSpan.MaxValue;
-        if (IsGiven(nameof(TimeoutSeconds)))
+        if (_hasTimeLimit)
         {
             left = TimeSpan.FromSeconds(TimeoutSeconds) - Stopwatch.GetElapsedTime(started);
         }
 
-        if (IsGiven(nameof(IdleSeconds)))
+        if (_hasIdleLimit)
         {
             TimeSpan idle = TimeSpan.FromSeconds(IdleSeconds) - Stopwatch.GetElapsedTime(lastMessage);
             left = idle < left ? idle : left;

@@ -316,9 +316,15 @@ public sealed class SendMqttMessageCommand : MessageCommand, IDynamicParameters
     private bool MayAsk() =>
         IsGiven("WhatIf") || IsGiven("Confirm") || IsGiven("Verbose")
         || LanguagePrimitives.IsTrue(GetVariableValue("WhatIfPreference"))
-        || (GetVariableValue("ConfirmPreference") is { } confirm
-            && LanguagePrimitives.TryConvertTo(confirm, out ConfirmImpact impact) && impact is ConfirmImpact.Low)
-        || (GetVariableValue("VerbosePreference") is { } verbose
-            && LanguagePrimitives.TryConvertTo(verbose, out ActionPreference preference)
-            && preference is not (ActionPreference.SilentlyContinue or ActionPreference.Ignore));
+        || ValueOf("ConfirmPreference", ConfirmImpact.High) is ConfirmImpact.Low
+        || ValueOf("VerbosePreference", ActionPreference.SilentlyContinue) is not (ActionPreference.SilentlyContinue or ActionPreference.Ignore);
+
+    // What stands in the variable is nearly always of the type already: converting is slow.
+    private T ValueOf<T>(string variable, T other) =>
+        GetVariableValue(variable) switch
+        {
+            T value => value,
+            { } value when LanguagePrimitives.TryConvertTo(value, out T converted) => converted,
+            _ => other,
+        };
 }

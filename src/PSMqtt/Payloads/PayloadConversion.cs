@@ -19,6 +19,7 @@ internal sealed class PayloadConversion
 
     private readonly Encoding _encoding;
     private readonly PayloadJsonWriter _json;
+    private readonly bool _isUtf8;
 
     /// <summary>Creates a conversion.</summary>
     /// <param name="encoding">The encoding of text.</param>
@@ -27,6 +28,7 @@ internal sealed class PayloadConversion
     {
         _encoding = encoding;
         _json = new PayloadJsonWriter(depth);
+        _isUtf8 = encoding is UTF8Encoding;
     }
 
     /// <summary>Whether an object was nested deeper than allowed, and its inner part has been sent as text.</summary>
@@ -43,6 +45,11 @@ internal sealed class PayloadConversion
             null => [],
             string text => _encoding.GetBytes(text),
             byte[] bytes => bytes,
+
+            // The numbers that pipelines are full of, without a string in between.
+            int number when _isUtf8 => Digits(number),
+            long number when _isUtf8 => Digits(number),
+            double number when _isUtf8 => Digits(number),
 
             // A function that returns a byte array of one byte hands on the byte alone: so a byte is a payload of one byte, not a number.
             byte single => [single],
@@ -75,6 +82,14 @@ internal sealed class PayloadConversion
         _ when value.GetType().FullName == "System.Management.Automation.SemanticVersion" => value.ToString(),
         _ => null,
     };
+
+    private static byte[] Digits<T>(T number)
+        where T : IUtf8SpanFormattable, IFormattable
+    {
+        Span<byte> digits = stackalloc byte[32];
+        bool fits = number.TryFormat(digits, out int length, default, CultureInfo.InvariantCulture);
+        return fits ? digits[..length].ToArray() : Encoding.UTF8.GetBytes(number.ToString(null, CultureInfo.InvariantCulture));
+    }
 
     // PowerShell makes an object array of a byte array that goes through the pipeline.
     private static byte[]? BytesOf(object[] items)
