@@ -23,6 +23,12 @@ internal interface IBenchClient
     Task ReceiveAsync(int port, int count, int qos);
 
     Task<Latency> RoundTripAsync(int port, int count, int qos);
+
+    /// <summary>Connects and disconnects, one after the other.</summary>
+    Task ConnectAsync(int port, int count);
+
+    /// <summary>Connects and stays so. Dispose what is returned.</summary>
+    Task<IReadOnlyList<IAsyncDisposable>> HoldAsync(int port, int count);
 }
 
 /// <summary>How long one of many took, in microseconds.</summary>
@@ -34,6 +40,16 @@ internal readonly record struct Latency(double P50, double P99)
         return new Latency(At(0.5), At(0.99));
 
         double At(double share) => Stopwatch.GetElapsedTime(0, ticks[(int)(ticks.Length * share)]).TotalMicroseconds;
+    }
+}
+
+/// <summary>A connection that is held.</summary>
+internal sealed class Held(IDisposable connection) : IAsyncDisposable
+{
+    public ValueTask DisposeAsync()
+    {
+        connection.Dispose();
+        return ValueTask.CompletedTask;
     }
 }
 
@@ -114,6 +130,26 @@ internal sealed class PsMqttBenchClient : IBenchClient
         }
 
         return Latency.Of(ticks);
+    }
+
+    public async Task ConnectAsync(int port, int count)
+    {
+        for (int i = 0; i < count; i++)
+        {
+            await using MqttClient client = await ConnectAsync(port);
+            await client.DisconnectAsync();
+        }
+    }
+
+    public async Task<IReadOnlyList<IAsyncDisposable>> HoldAsync(int port, int count)
+    {
+        var held = new List<IAsyncDisposable>(count);
+        for (int i = 0; i < count; i++)
+        {
+            held.Add(await ConnectAsync(port));
+        }
+
+        return held;
     }
 
     private static async Task<MqttClient> ConnectAsync(int port)
@@ -222,6 +258,26 @@ internal sealed class MqttNetBenchClient(bool isTuned) : IBenchClient
         return Latency.Of(ticks);
     }
 
+    public async Task ConnectAsync(int port, int count)
+    {
+        for (int i = 0; i < count; i++)
+        {
+            using IMqttClient client = await ConnectAsync(port, noDelay: true);
+            await client.DisconnectAsync();
+        }
+    }
+
+    public async Task<IReadOnlyList<IAsyncDisposable>> HoldAsync(int port, int count)
+    {
+        var held = new List<IAsyncDisposable>(count);
+        for (int i = 0; i < count; i++)
+        {
+            held.Add(new Held(await ConnectAsync(port, noDelay: true)));
+        }
+
+        return held;
+    }
+
     private static MqttApplicationMessage Message(int payloadSize, int qos) => new MqttApplicationMessageBuilder()
         .WithTopic("t")
         .WithPayload(new byte[payloadSize])
@@ -254,6 +310,8 @@ internal sealed class MqttNetBenchClient(bool isTuned) : IBenchClient
 internal sealed class RawSocketBenchClient : IBenchClient
 {
     private const int BlockSize = 64 * 1024;
+
+    private static readonly byte[] s_connect = [0x10, 14, 0, 4, (byte)'M', (byte)'Q', (byte)'T', (byte)'T', 5, 2, 0, 0, 0, 0, 1, (byte)'r'];
 
     /// <summary>The bench server's SUBACK on 5.0.</summary>
     private const int SubAckSize = 6;
@@ -380,6 +438,40 @@ internal sealed class RawSocketBenchClient : IBenchClient
         return Latency.Of(ticks);
     }
 
+    public async Task ConnectAsync(int port, int count)
+    {
+        for (int i = 0; i < count; i++)
+        {
+            using Socket socket = await ConnectAsync(port);
+            await socket.SendAsync(new byte[] { 0xE0, 0 }, SocketFlags.None);
+            socket.Shutdown(SocketShutdown.Send);
+            while (await socket.ReceiveAsync(new byte[16], SocketFlags.None) > 0)
+            {
+                // To the end, as a client does that does not want its last words lost.
+            }
+        }
+    }
+
+    public async Task<IReadOnlyList<IAsyncDisposable>> HoldAsync(int port, int count)
+    {
+        var held = new List<IAsyncDisposable>(count);
+        for (int i = 0; i < count; i++)
+        {
+            held.Add(new Held(await ConnectAsync(port)));
+        }
+
+        return held;
+    }
+
+    private static async Task<Socket> ConnectAsync(int port)
+    {
+        var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        await socket.ConnectAsync(IPAddress.Loopback, port);
+        await socket.SendAsync(s_connect, SocketFlags.None);
+        await socket.ReceiveAsync(new byte[16], SocketFlags.None);
+        return socket;
+    }
+
     private static byte[] Frame(int payloadSize, int qos)
     {
         var bytes = new List<byte> { (byte)(0x30 | (qos << 1)) };
@@ -432,7 +524,7 @@ internal sealed class RawSocketBenchClient : IBenchClient
     {
         var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         socket.Connect(IPAddress.Loopback, port);
-        SendAll(socket, [0x10, 14, 0, 4, (byte)'M', (byte)'Q', (byte)'T', (byte)'T', 5, 2, 0, 0, 0, 0, 1, (byte)'r']);
+        SendAll(socket, s_connect);
         byte[] buffer = new byte[5];
         for (int read = 0; read < 5;)
         {
