@@ -245,14 +245,14 @@ Describe 'the broker, byte by byte' {
         # A session that is kept (3.1.1), which subscribes to r with QoS 2.
         $connect = [byte[]] (0x10, 17, 0, 4, 77, 81, 84, 84, 4, 0, 0, 60, 0, 5, 98, 97, 99, 107, $(if ($received) { 50 } else { 51 }))
         $client = Open-Client $connect
-        $sender = Open-Client (New-ConnectPacket 'sender')
+        $publisher = Open-Client (New-ConnectPacket 'sender')
         try {
             $null = Read-Packet $client
-            $null = Read-Packet $sender
+            $null = Read-Packet $publisher
             Send-Byte $client 0x82, 6, 0, 1, 0, 1, 114, 2
             $null = Read-Packet $client
             # Another message before, so that the identifier is not the first.
-            foreach ($text in 120, 121) { Send-Byte $sender 0x34, 6, 0, 1, 114, 0, $text, $text }
+            foreach ($text in 120, 121) { Send-Byte $publisher 0x34, 6, 0, 1, 114, 0, $text, $text }
             $first = Read-Packet $client
             $second = Read-Packet $client
             foreach ($id in $first, $second) { if ($received) { Send-Byte $client 0x50, 2, $id[5], $id[6]; $null = Read-Packet $client } }
@@ -275,12 +275,12 @@ Describe 'the broker, byte by byte' {
                 Send-Byte $client 0x70, 2, $id[5], $id[6]
             }
             # Nothing more of it: the next is new.
-            Send-Byte $sender 0x34, 6, 0, 1, 114, 0, 9, 122
+            Send-Byte $publisher 0x34, 6, 0, 1, 114, 0, 9, 122
             (Read-Packet $client)[0, -1] | Should -Be 0x34, 122
         }
         finally {
             $client.Dispose()
-            $sender.Dispose()
+            $publisher.Dispose()
         }
     }
 
@@ -347,8 +347,8 @@ Describe 'the broker and its clients' {
         $worker = Connect-Mqtt $broker.Uri -ClientId worker -PersistentSession -Name worker
         $null = Register-MqttSubscription '$share/night/shift' -Connection $worker
         $worker | Disconnect-Mqtt -SessionExpiry 600
-        $sender = Connect-Mqtt $broker.Uri -Name sender
-        (Send-MqttMessage shift 1 -QoS 1 -Connection $sender -PassThru).ReasonCode | Should -Be 'Success'
+        $publisher = Connect-Mqtt $broker.Uri -Name sender
+        (Send-MqttMessage shift 1 -QoS 1 -Connection $publisher -PassThru).ReasonCode | Should -Be 'Success'
         $worker = Connect-Mqtt $broker.Uri -ClientId worker -PersistentSession -Name worker
         $worker.SessionPresent | Should -BeTrue
         (Receive-MqttMessage -Connection $worker -Wait -Count 1 -TimeoutSeconds 60).Text | Should -Be '1'
