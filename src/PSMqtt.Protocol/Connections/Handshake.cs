@@ -294,7 +294,8 @@ internal sealed class Handshake
         MqttConnectPhase.Handshake,
         MqttConnectFailure.ClosedByPeer,
         $"{_endpoint} closed the connection without answering CONNECT (MQTT {VersionText()}). Check that it is an MQTT server, that this port is "
-        + "the one for this kind of connection (TLS or not), and that it allows this client.",
+        + "the one for this kind of connection (TLS or not), and that it allows this client"
+        + (_endpoint.IsTls && _options.Tls.ClientCertificate is { } own ? $" and its certificate '{own.Subject}'." : "."),
         cause)
     { Server = _endpoint.ToString() };
 

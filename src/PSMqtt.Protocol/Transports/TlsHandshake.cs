@@ -8,6 +8,9 @@ namespace PSMqtt.Protocol.Transports;
 /// <summary>Makes TLS over a connected stream, and says in words why that failed.</summary>
 internal sealed class TlsHandshake
 {
+    /// <summary>Real time on purpose: what is read for has come before the end of the connection, or never will.</summary>
+    private static readonly TimeSpan s_alertTime = TimeSpan.FromSeconds(2);
+
     private readonly string _server;
     private readonly MqttTlsOptions _options;
     private readonly string _targetHost;
@@ -69,10 +72,33 @@ internal sealed class TlsHandshake
             return CertificateRefused(alert, error);
         }
 
-        bool closed = error is null or IOException { InnerException: SocketException { SocketErrorCode: SocketError.ConnectionReset } };
+        bool closed = error is null or IOException { InnerException: SocketException
+        {
+            SocketErrorCode: SocketError.ConnectionReset or SocketError.ConnectionAborted or SocketError.Shutdown
+        } };
         return closed && _certificateWasAskedFor
             ? CertificateMissed(error)
             : null;
+    }
+
+    /// <summary>
+    /// The same for a send that failed before anything was received: the server has refused us and is gone, and why is still there to be read.
+    /// </summary>
+    /// <param name="stream">The stream; nobody else may be reading it.</param>
+    /// <param name="error">What the send ended with.</param>
+    public async ValueTask<MqttConnectException?> ExplainFailedSendAsync(SslStream stream, Exception error)
+    {
+        using var time = new CancellationTokenSource(s_alertTime);
+        try
+        {
+            await stream.ReadExactlyAsync(new byte[1], time.Token).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is IOException or OperationCanceledException or ObjectDisposedException or InvalidOperationException)
+        {
+            return ExplainLateRefusal(TlsAlert.Find(e) is null ? error : e);
+        }
+
+        return null;
     }
 
     private static string PlainName(string host)

@@ -109,6 +109,12 @@ internal sealed class TlsTransport : ISecureTransport
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {
+            // Until something was received nobody else is reading: the caller sends first.
+            if (!_hasReceived && !_aborted && await _handshake.ExplainFailedSendAsync(_stream, e).ConfigureAwait(false) is { } refusal)
+            {
+                throw new IOException(refusal.Message, refusal);
+            }
+
             throw Lost(e);
         }
     }

@@ -55,15 +55,19 @@ internal static class WebSocketUpgrade
     {
         string key = Convert.ToBase64String(RandomNumberGenerator.GetBytes(16));
         HttpResponseHead answer;
+        bool isSent = false;
         try
         {
             await carrier.Stream.WriteAsync(Request(endpoint, subprotocol, key, headers), cancellationToken).ConfigureAwait(false);
+            isSent = true;
             answer = await HttpResponseHead.ReadAsync(carrier.Stream, cancellationToken).ConfigureAwait(false);
         }
         catch (IOException e)
         {
-            throw carrier.Secure?.Handshake.ExplainLateRefusal(e)
-                ?? Refused(endpoint, $"closed the connection instead of answering ({e.Message})", "Check that the port is one for WebSocket.", e);
+            MqttConnectException? refusal = carrier.Secure is not { } secure ? null
+                : isSent ? secure.Handshake.ExplainLateRefusal(e)
+                : await secure.Handshake.ExplainFailedSendAsync(secure.Stream, e).ConfigureAwait(false);
+            throw refusal ?? Refused(endpoint, $"closed the connection instead of answering ({e.Message})", "Check that the port is one for WebSocket.", e);
         }
 
         Check(carrier, endpoint, subprotocol, key, answer);

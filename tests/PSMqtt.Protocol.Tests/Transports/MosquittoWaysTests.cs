@@ -1,3 +1,4 @@
+using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
 using PSMqtt.Protocol.Tests.Brokers;
 using PSMqtt.Protocol.Transports;
@@ -49,6 +50,33 @@ public sealed class MosquittoWaysTests : IDisposable
         MqttConnectException failure = await RefusedAsync(
             Options(broker, MqttProtocolVersion.V500, new MqttTlsOptions { CertificateAuthorities = Public(Root) }));
         Assert.Equal(MqttConnectFailure.ClientCertificateRequired, failure.Failure);
+    }
+
+    [Theory(DisplayName = "mosquitto with mutual TLS, and a client certificate it does not like: the failure names the certificate and what is wrong with it")]
+    [InlineData("unknown", SslProtocols.Tls12)]
+    [InlineData("unknown", SslProtocols.Tls13)]
+    [InlineData("expired", SslProtocols.Tls12)]
+    [InlineData("expired", SslProtocols.Tls13)]
+    public async Task MutualTlsWrongCertificate(string which, SslProtocols protocol)
+    {
+        using X509Certificate2 own = which == "expired" ? Issue("Old Client", Intermediate, from: -10, to: -1) : Issue("Unknown Client", null);
+        await using MosquittoBroker broker = await StartAsync(AskForCertificate());
+
+        // With TLS 1.3 the refusal races with CONNECT: it is found whichever comes first.
+        for (int time = 0; time < 20; time++)
+        {
+            MqttConnectException failure = await RefusedAsync(Options(broker, MqttProtocolVersion.V500, new MqttTlsOptions
+            {
+                CertificateAuthorities = Public(Root),
+                ClientCertificate = own,
+                ClientCertificateChain = which == "expired" ? Public(Intermediate) : [],
+                Protocols = protocol,
+            }));
+            Assert.Equal(
+                (MqttConnectFailure.ClientCertificateRequired, MqttConnectPhase.Tls), (failure.Failure, failure.Phase));
+            Assert.Contains(own.Subject, failure.Message, StringComparison.Ordinal);
+            Assert.Contains(which == "expired" ? "certificate_expired" : "_", failure.Message, StringComparison.Ordinal);
+        }
     }
 
     [Theory(DisplayName = "mosquitto with a certificate that cannot be trusted: the failure names what is wrong with it")]
