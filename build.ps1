@@ -7,6 +7,9 @@
             Pester 5 or later runs the Pester files where it is installed, the test host where it is not.
     Demo    starts the embedded broker and shows a round trip with live readings of this machine; with -Server, against your broker.
     Fuzz    runs the fuzzers of the decoder and of the session for -Minutes, from -Seed, and says how many cases were tried.
+    Chaos   sends -Messages (a direction and QoS) over a network that is cut at least -Cuts times a client, to mosquitto, from -Seed.
+    Interop runs the client against brokers that others have written: all of them, one (-Broker), or one that runs already (-Server).
+            docs/interop.md says which, and how they are started.
     Conformance
             makes docs/conformance.md anew of the names of the tests.
     Docs    makes the help that Get-Help shows of docs/en-US, as every build does, checks it against the cmdlets, and runs every example.
@@ -17,17 +20,29 @@
     ./build.ps1 test
 .EXAMPLE
     ./build.ps1 demo -Server mqtt://localhost:1883
+.EXAMPLE
+    ./build.ps1 interop -Broker RabbitMQ
 #>
 param(
-    [ValidateSet('Build', 'Test', 'Demo', 'Fuzz', 'Conformance', 'Docs', 'Clean')]
+    [ValidateSet('Build', 'Test', 'Demo', 'Fuzz', 'Chaos', 'Interop', 'Conformance', 'Docs', 'Clean')]
     [string] $Task = 'Build',
 
-    # The broker the demo uses. Default: one of its own.
+    # The broker that the demo and the interoperation tests use. Default: their own.
     [string] $Server,
+
+    # The kind of broker that the interoperation tests start: Mosquitto, RabbitMQ, Aedes, or all.
+    [string] $Broker = 'all',
 
     # How long to fuzz.
     [ValidateRange(1, 10080)]
     [int] $Minutes = 10,
+
+    # How many messages to send over the bad network, and how often to cut it.
+    [ValidateRange(1, 10000000)]
+    [int] $Messages = 10000,
+
+    [ValidateRange(0, 100000)]
+    [int] $Cuts = 110,
 
     # Where to begin: the seed that a failure has named. Default: another one each time.
     [string] $Seed
@@ -155,6 +170,21 @@ function Invoke-EngineTest([string[]] $Arguments) {
     $LASTEXITCODE -eq 0
 }
 
+# Installs aedes, a broker for node, into out/aedes for the tests. Nothing, and the reason as a warning, where that does not work.
+function Install-Aedes {
+    $folder = "$root/out/aedes"
+    if ([IO.Directory]::Exists("$folder/node_modules/aedes") -and [IO.Directory]::Exists("$folder/node_modules/ws")) { return $folder }
+    try {
+        $null = [IO.Directory]::CreateDirectory($folder)
+        $said = & npm install --prefix $folder --no-save --no-audit --no-fund --ignore-scripts --loglevel error --fetch-retries 1 aedes@1 ws@8 2>&1
+        if ($LASTEXITCODE -eq 0) { return $folder }
+        Write-Warning "npm could not install aedes: $said"
+    }
+    catch {
+        Write-Warning "aedes needs node 20 or later, with npm: $_"
+    }
+}
+
 switch ($Task) {
     'Build' {
         if (-not (Invoke-Build)) { exit 1 }
@@ -174,6 +204,17 @@ switch ($Task) {
         $env:PSMQTT_FUZZ_SECONDS = $Minutes * 15
         $env:PSMQTT_FUZZ_SEED = $Seed
         if (-not (Invoke-EngineTest '-maxThreads', '1', '-class', '*FuzzTests')) { exit 1 }
+    }
+    'Chaos' {
+        $env:PSMQTT_CHAOS_MESSAGES = $Messages
+        $env:PSMQTT_CHAOS_CUTS = $Cuts
+        $env:PSMQTT_CHAOS_SEED = $Seed
+        if (-not (Invoke-EngineTest '-class', '*ChaosTests')) { exit 1 }
+    }
+    'Interop' {
+        $env:PSMQTT_INTEROP = if ($Server) { $Server } else { $Broker }
+        $env:PSMQTT_AEDES = Install-Aedes
+        if (-not (Invoke-EngineTest '-class', '*InteropTests')) { exit 1 }
     }
     'Conformance' {
         $env:PSMQTT_CONFORMANCE = 'write'

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Every task of this repository: ./build.sh build | test | demo [-Server <uri>] | fuzz [-Minutes <n>] [-Seed <n>] | conformance | docs | clean
+# Every task of this repository: ./build.sh build | test | demo [-Server <uri>] | fuzz [-Minutes <n>] [-Seed <n>] |
+#   chaos [-Messages <n>] [-Cuts <n>] [-Seed <n>] | interop [-Broker <name>] [-Server <uri>] | conformance | docs | clean
 # Where there is PowerShell, build.ps1 does the work. Where there is only the .NET SDK, the test host stands in for it.
 set -uo pipefail
 
@@ -135,6 +136,19 @@ case "$task" in
         PSMQTT_FUZZ_SEED="$(parameter -seed '' "$@")"
         engine_tests -maxThreads 1 -class '*FuzzTests'
         ;;
+    chaos)
+        export PSMQTT_CHAOS_MESSAGES PSMQTT_CHAOS_CUTS PSMQTT_CHAOS_SEED
+        PSMQTT_CHAOS_MESSAGES="$(parameter -messages 10000 "$@")"
+        PSMQTT_CHAOS_CUTS="$(parameter -cuts 110 "$@")"
+        PSMQTT_CHAOS_SEED="$(parameter -seed '' "$@")"
+        engine_tests -class '*ChaosTests'
+        ;;
+    interop)
+        export PSMQTT_INTEROP PSMQTT_AEDES
+        PSMQTT_INTEROP="$(parameter -server "$(parameter -broker all "$@")" "$@")"
+        PSMQTT_AEDES="$("$root/tests/install-aedes.sh")"
+        engine_tests -class '*InteropTests'
+        ;;
     conformance)
         PSMQTT_CONFORMANCE=write engine_tests -class '*ConformanceTests'
         ;;
@@ -147,7 +161,7 @@ case "$task" in
         rm -rf "$root/out"
         ;;
     *)
-        echo "There is no task '$task'. The tasks: build, test, demo, fuzz, conformance, docs, clean." >&2
+        echo "There is no task '$task'. The tasks: build, test, demo, fuzz, chaos, interop, conformance, docs, clean." >&2
         exit 2
         ;;
 esac

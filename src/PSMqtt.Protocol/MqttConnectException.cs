@@ -105,6 +105,12 @@ public enum MqttConnectFailure
 
     /// <summary>The domain publishes no service record for MQTT.</summary>
     NoServiceRecord,
+
+    /// <summary>The WebSocket endpoint wants other credentials for HTTP (401, 403).</summary>
+    WebSocketUnauthorized,
+
+    /// <summary>There is nothing at the path of the WebSocket endpoint (404).</summary>
+    WebSocketNotFound,
 }
 
 /// <summary>A connection could not be made. Says how far it came, why it failed, and what the server said.</summary>

@@ -63,7 +63,7 @@ Describe 'Connect-Mqtt over TLS' {
                     if ($tls.RemoteCertificate) { $seen.Certificate = $tls.RemoteCertificate.Subject }
                     Write-PeerBytes $tls 0x20, 2, 0, 0
                 }
-                catch { $null = $_ }
+                catch { $tls.Dispose() }
                 Wait-Other $other
             }
             finally { $peer.Stop(); $runspace.Dispose() }
@@ -99,6 +99,13 @@ Describe 'Connect-Mqtt over TLS' {
     }
 
     It 'skips the check when it is told to' { Invoke-Tls '-SkipCertificateCheck' | Should -Be 'Connected' }
+
+    It 'reports a server that wants a client certificate, or another one: <how>' -ForEach @(
+        @{ how = 'none is given'; own = '' }
+        @{ how = 'it does not trust the one that is given'; own = '-Certificate "$folder/elsewhere.pem" -CertificateKey "$folder/elsewhere.key"' }
+    ) {
+        Invoke-Tls "-CACertificate `$certificate $own" -AskForCertificate | Should -Be 'MqttClientCertificateRequired,PSMqtt.Commands.ConnectMqttCommand'
+    }
 
     It 'reports a certificate that nobody trusts' { Invoke-Tls '' | Should -Be 'MqttCertificateUntrusted,PSMqtt.Commands.ConnectMqttCommand' }
 

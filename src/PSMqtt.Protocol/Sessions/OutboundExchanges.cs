@@ -10,6 +10,8 @@ namespace PSMqtt.Protocol.Sessions;
 /// </summary>
 internal sealed class OutboundExchanges
 {
+    private const string QoS2 = "a QoS 2 PUBLISH";
+
     private const int PoolLimit = 2048;
 
     private const int DefaultInFlight = 1000;
@@ -369,7 +371,7 @@ internal sealed class OutboundExchanges
                 WriteRelease(packet.PacketIdentifier, MqttReasonCode.Success);
                 break;
             default:
-                throw WrongKind(packet, operation.QoS == MqttQualityOfService.AtLeastOnce ? "a QoS 1 PUBLISH" : "a QoS 2 PUBLISH");
+                throw WrongKind(packet, operation.QoS == MqttQualityOfService.AtLeastOnce ? "a QoS 1 PUBLISH" : QoS2);
         }
 
         return true;
@@ -878,6 +880,7 @@ internal sealed class OutboundExchanges
         return new MqttProtocolException(
             MqttReasonCode.ProtocolError,
             packet.Type == MqttPacketType.PubAck ? "MQTT-4.3.2-3" : "MQTT-4.3.3-8",
-            $"The server sent {name} for packet identifier {packet.PacketIdentifier}, which belongs to {live} that awaits another answer.");
+            $"The server sent {name} for packet identifier {packet.PacketIdentifier}, which belongs to {live} that awaits another answer."
+            + (packet.Type == MqttPacketType.PubAck && live == QoS2 ? " Servers without QoS 2, such as RabbitMQ, do that: publish with QoS 1." : string.Empty));
     }
 }

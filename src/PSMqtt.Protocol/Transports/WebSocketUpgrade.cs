@@ -139,7 +139,13 @@ internal static class WebSocketUpgrade
 
         if (answer.Status != 101)
         {
-            throw Refused(endpoint, $"answered {answer.StatusText}", HintFor(endpoint, answer), null);
+            MqttConnectFailure failure = answer.Status switch
+            {
+                401 or 403 => MqttConnectFailure.WebSocketUnauthorized,
+                404 => MqttConnectFailure.WebSocketNotFound,
+                _ => MqttConnectFailure.WebSocketRefused,
+            };
+            throw Refused(endpoint, $"answered {answer.StatusText}", HintFor(endpoint, answer), null, failure);
         }
 
         string expected = Convert.ToBase64String(Sha1(key + AcceptSuffix));
@@ -176,8 +182,9 @@ internal static class WebSocketUpgrade
 
     private static string Name(MqttEndpoint endpoint) => $"The WebSocket endpoint {endpoint}";
 
-    private static MqttConnectException Refused(MqttEndpoint endpoint, string what, string hint, Exception? inner) =>
-        new(MqttConnectPhase.WebSocket, MqttConnectFailure.WebSocketRefused, $"{Name(endpoint)} {what}. {hint}", inner) { Server = endpoint.ToString() };
+    private static MqttConnectException Refused(
+        MqttEndpoint endpoint, string what, string hint, Exception? inner, MqttConnectFailure failure = MqttConnectFailure.WebSocketRefused) =>
+        new(MqttConnectPhase.WebSocket, failure, $"{Name(endpoint)} {what}. {hint}", inner) { Server = endpoint.ToString() };
 
 #pragma warning disable CA5350 // RFC 6455 asks for SHA-1; nothing secret depends on it.
     private static byte[] Sha1(string text) => SHA1.HashData(Encoding.ASCII.GetBytes(text));

@@ -75,6 +75,8 @@ internal static class EngineErrors
         MqttConnectFailure.TlsFailed => MqttErrors.TlsFailed,
         MqttConnectFailure.WebSocketRefused => MqttErrors.WebSocketRefused,
         MqttConnectFailure.WebSocketSubprotocol => MqttErrors.WebSocketSubprotocol,
+        MqttConnectFailure.WebSocketUnauthorized => MqttErrors.WebSocketUnauthorized,
+        MqttConnectFailure.WebSocketNotFound => MqttErrors.WebSocketNotFound,
         MqttConnectFailure.NoServiceRecord => MqttErrors.NoServiceRecord,
         _ => MqttErrors.ConnectFailed,
     };

@@ -83,6 +83,13 @@ internal static class MqttErrors
     public static readonly MqttErrorKind WebSocketRefused = new(
         "MqttWebSocketRefused", ErrorCategory.ConnectionError, "Check the path of the URI (often /mqtt) and the port of the broker's WebSocket listener.");
 
+    public static readonly MqttErrorKind WebSocketUnauthorized = new(
+        "MqttWebSocketUnauthorized", ErrorCategory.AuthenticationError,
+        "Give the header that the endpoint wants, such as Authorization, with New-MqttConnectionOption -WebSocketHeader.");
+
+    public static readonly MqttErrorKind WebSocketNotFound = new(
+        "MqttWebSocketNotFound", ErrorCategory.ObjectNotFound, "Check the path of the URI: often /mqtt, /ws or /.");
+
     public static readonly MqttErrorKind WebSocketSubprotocol = new(
         "MqttWebSocketSubprotocol", ErrorCategory.ProtocolError, "Check that the URI's path leads to an MQTT broker and not to another WebSocket service.");
 

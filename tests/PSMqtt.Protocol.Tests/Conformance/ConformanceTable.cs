@@ -31,7 +31,7 @@ internal static class ConformanceTable
             """);
         Add(text, "MQTT 5.0", Statements5, Tests5);
         Add(text, "MQTT 3.1.1", Statements311, Tests311);
-        return text.ToString().ReplaceLineEndings("\n");
+        return $"{text.ToString().ReplaceLineEndings("\n").TrimEnd()}\n";
     }
 
     public static IReadOnlyList<string> Tests5(Statement statement) =>
@@ -55,7 +55,14 @@ internal static class ConformanceTable
         var checkedOnes = statements.Where(s => !s.BindsClient && tests(s).Count > 0).ToList();
         text.Append("### What binds servers, and is checked or relied on here\n\n");
         AddTable(text, checkedOnes, tests);
-        text.Append($"Out of scope, for they bind servers alone: {Numbers(statements.Where(s => !s.BindsClient && tests(s).Count == 0))}.\n\n");
+        text.Append("### What binds servers alone\n\nNo client can break these, and none is tested here. What each asks of a server:\n\n");
+        text.Append("| Statement | What it asks for |\n|---|---|\n");
+        foreach (Statement statement in statements.Where(s => !s.BindsClient && tests(s).Count == 0))
+        {
+            text.Append($"| MQTT-{statement.Number} | {Cell(statement.Summary)} |\n");
+        }
+
+        text.Append('\n');
     }
 
     private static void AddTable(StringBuilder text, IEnumerable<Statement> statements, Func<Statement, IReadOnlyList<string>> tests)
@@ -65,11 +72,13 @@ internal static class ConformanceTable
         {
             IReadOnlyList<string> names = tests(statement);
             string shown = names.Count == 0 ? "**not shown**" : string.Join(", ", names.Select(static name => $"`{name}`"));
-            text.Append($"| MQTT-{statement.Number} | {statement.Summary.Replace("|", "\\|", StringComparison.Ordinal)} | {shown} |\n");
+            text.Append($"| MQTT-{statement.Number} | {Cell(statement.Summary)} | {shown} |\n");
         }
 
         text.Append('\n');
     }
+
+    private static string Cell(string text) => text.Replace("|", "\\|", StringComparison.Ordinal);
 
     private static string Numbers(IEnumerable<Statement> statements) => string.Join(", ", statements.Select(static s => s.Number));
 

@@ -4,7 +4,7 @@ using System.Globalization;
 namespace PSMqtt.Protocol.Tests.Packets;
 
 /// <summary>
-/// Runs random cases: for two seconds, or for PSMQTT_FUZZ_SECONDS, from a new seed each time, or from PSMQTT_FUZZ_SEED. Says how many cases were tried,
+/// Runs random cases: for five seconds, or for PSMQTT_FUZZ_SECONDS, from a new seed each time, or from PSMQTT_FUZZ_SEED. Says how many cases were tried,
 /// and on a failure the seed.
 /// </summary>
 internal static class FuzzRun
@@ -12,7 +12,7 @@ internal static class FuzzRun
     /// <summary>Runs a case again and again; each has its own seed, so that a failure can be repeated alone.</summary>
     public static void Run(ITestOutputHelper output, Action<Random, int> test)
     {
-        double seconds = double.Parse(Environment.GetEnvironmentVariable("PSMQTT_FUZZ_SECONDS") ?? "2", CultureInfo.InvariantCulture);
+        double seconds = double.Parse(Environment.GetEnvironmentVariable("PSMQTT_FUZZ_SECONDS") ?? "5", CultureInfo.InvariantCulture);
         string? wanted = Environment.GetEnvironmentVariable("PSMQTT_FUZZ_SEED");
         int seed = string.IsNullOrEmpty(wanted) ? Random.Shared.Next() : int.Parse(wanted, CultureInfo.InvariantCulture);
         var clock = Stopwatch.StartNew();

@@ -169,10 +169,10 @@ public class WebSocketTransportTests
         await transport.ShutdownAsync(CancellationToken.None);
     }
 
-    [Theory(DisplayName = "an endpoint that does not upgrade is WebSocketRefused, with its status and what to do")]
+    [Theory(DisplayName = "an endpoint that does not upgrade says so, with its status and what to do")]
     [InlineData("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", "answered 200 OK. At '/x' there is no WebSocket endpoint")]
-    [InlineData("HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic\r\n\r\n", "answered 401 Unauthorized. It wants other credentials")]
-    [InlineData("HTTP/1.1 404 Not Found\r\n\r\n", "answered 404 Not Found. There is nothing at '/x'")]
+    [InlineData("HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic\r\n\r\n", "answered 401 Unauthorized. It wants other credentials", MqttConnectFailure.WebSocketUnauthorized)]
+    [InlineData("HTTP/1.1 404 Not Found\r\n\r\n", "answered 404 Not Found. There is nothing at '/x'", MqttConnectFailure.WebSocketNotFound)]
     [InlineData("HTTP/1.1 301 Moved Permanently\r\nLocation: https://me:hunter2@other/ws?hunter2\r\n\r\n", "It redirects to 'https://***@other/ws?***'")]
     [InlineData("HTTP/1.1 503 Service Unavailable\r\n\r\n", "answered 503 Service Unavailable")]
     [InlineData("HTTP/1.1 426\r\n\r\n", "answered 426")]
@@ -181,14 +181,14 @@ public class WebSocketTransportTests
     [InlineData("", "closed the connection instead of answering")]
     [InlineData("HTTP/1.1 10", "not HTTP")]
     [InlineData("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: x\r\n\r\n", "without what proves a WebSocket")]
-    public async Task Refused(string answer, string expected)
+    public async Task Refused(string answer, string expected, MqttConnectFailure failure = MqttConnectFailure.WebSocketRefused)
     {
         using var listener = new WebSocketListener();
         Task peer = AnswerAndCloseAsync(listener, answer);
         var exception = await Assert.ThrowsAsync<MqttConnectException>(async () => await ConnectAsync($"ws://localhost:{listener.Port}/x?hunter2"));
         await peer;
         Assert.Equal(MqttConnectPhase.WebSocket, exception.Phase);
-        Assert.Equal(MqttConnectFailure.WebSocketRefused, exception.Failure);
+        Assert.Equal(failure, exception.Failure);
         Assert.Contains(expected, exception.Message, StringComparison.Ordinal);
         Assert.Contains($"ws://localhost:{listener.Port}/x?***", exception.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("hunter2", exception.ToString(), StringComparison.Ordinal);
