@@ -20,9 +20,13 @@ internal sealed class OutboundExchanges
 
     private const int DefaultInFlightBefore5 = 20;
 
+    /// <summary>Holds the packet identifier of an exchange that could not go on, and that the server may still know.</summary>
+    private static readonly object s_abandoned = new();
+
     private readonly object _gate;
     private readonly MqttClientOptions _options;
     private readonly PacketIdentifiers _identifiers;
+    private readonly List<ushort> _abandoned = [];
     private readonly ISessionStore? _store;
     private readonly StoreCommits? _commits;
     private readonly OperationDeadlines _deadlines;
@@ -239,6 +243,8 @@ internal sealed class OutboundExchanges
     /// </summary>
     public void RestartExchanges()
     {
+        _abandoned.ForEach(_identifiers.Release);
+        _abandoned.Clear();
         var owed = new OperationList();
         while (_released.First is { } operation)
         {
@@ -333,7 +339,7 @@ internal sealed class OutboundExchanges
     public bool Acknowledged(in AcknowledgementPacket packet)
     {
         object? owner = _identifiers[packet.PacketIdentifier];
-        if (owner is null)
+        if (owner is null || owner == s_abandoned)
         {
             if (packet.Type == MqttPacketType.PubRec && !packet.ReasonCode.IsFailure())
             {
@@ -581,6 +587,11 @@ internal sealed class OutboundExchanges
         }
         catch (Exception e) when (e is MqttOperationException or ArgumentException)
         {
+            if (isRepetition)
+            {
+                Abandon(operation.PacketIdentifier);
+            }
+
             End(operation, e);
             return;
         }
@@ -715,10 +726,20 @@ internal sealed class OutboundExchanges
         Forget(operation);
     }
 
+    /// <summary>
+    /// The server allows less than on the connection before, and a message must not be sent again. Its exchange was never acknowledged: the identifier
+    /// stays taken for as long as the session lasts [MQTT-2.2.1-3], or a QoS 2 message that got it would be taken for a repetition and swallowed.
+    /// </summary>
+    private void Abandon(ushort identifier)
+    {
+        _identifiers.Restore(identifier, s_abandoned);
+        _abandoned.Add(identifier);
+    }
+
     private void Forget(PublishOperation operation)
     {
         operation.List?.Remove(operation);
-        if (operation.PacketIdentifier != 0)
+        if (_identifiers[operation.PacketIdentifier] == operation)
         {
             _identifiers.Release(operation.PacketIdentifier);
         }

@@ -86,6 +86,38 @@ public sealed class ServerLimitTests : SessionTest
         await Soon(Task.WhenAll(first, small));
     }
 
+    [Theory(DisplayName = "[MQTT-2.2.1-3] [MQTT-3.2.2-11] [MQTT-3.2.2-15] what a new connection to the session does not allow any more fails; its identifier stays taken until the session is gone")]
+    [InlineData(QoS1)]
+    [InlineData(QoS2)]
+    public async Task Smaller_limits_of_a_present_session(MqttQualityOfService qos)
+    {
+        (MqttClient client, ScriptedPeer peer) = await ConnectAsync(Options(MqttProtocolVersion.V500));
+        Task<MqttPublishResult> large = Publish(client, new string('x', 200), qos);
+        ushort taken = (await peer.ExpectPublishAsync()).PacketIdentifier;
+        ScriptedPeer second = await ReconnectAsync(
+            peer, true, new ConnAckPacket { SessionPresent = true, MaximumPacketSize = 100, MaximumQoS = qos == QoS2 ? QoS1 : null });
+        Assert.True((await FailsAsync<MqttOperationException>(large)).Failure is MqttOperationFailure.PacketTooLarge or MqttOperationFailure.NotSupportedByServer);
+        Assert.DoesNotContain(taken, await IdentifiersAsync(client, second));
+
+        ScriptedPeer third = await ReconnectAsync(second, false);
+        Assert.Contains(taken, await IdentifiersAsync(client, third));
+
+        async Task<HashSet<ushort>> IdentifiersAsync(MqttClient client, ScriptedPeer peer)
+        {
+            var identifiers = new HashSet<ushort>();
+            for (int number = 0; number < 200; number++)
+            {
+                Task<MqttPublishResult> publish = Publish(client, "x");
+                ReceivedPublish sent = await peer.ExpectPublishAsync();
+                identifiers.Add(sent.PacketIdentifier);
+                await peer.SendAcknowledgementAsync(MqttPacketType.PubAck, sent.PacketIdentifier);
+                await Soon(publish);
+            }
+
+            return identifiers;
+        }
+    }
+
     [Theory(DisplayName = "[MQTT-3.1.2-27] our Maximum Packet Size is announced, and a larger packet ends the connection with 0x95 before it is there")]
     [InlineData(100, 101)]
     [InlineData(100, 268_435_460)]
