@@ -145,4 +145,10 @@ public sealed class MqttConnectException : Exception
 
     /// <summary>The server that was tried, without secrets.</summary>
     public string? Server { get; init; }
+
+    /// <summary>
+    /// Whether the server just closed the connection after TLS, so that the failure is what is likely, and not what was said: it may as well not know
+    /// the version of MQTT.
+    /// </summary>
+    internal bool IsGuess { get; init; }
 }

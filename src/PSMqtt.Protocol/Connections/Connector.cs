@@ -128,7 +128,7 @@ internal sealed class Connector
             catch (MqttConnectException e) when (Suggests(e, version) && i + 1 < versions.Length)
             {
                 _trace?.Invoke(MqttTraceKind.Connection, $"{e.Message} Trying MQTT {(versions[i + 1] == MqttProtocolVersion.V311 ? "3.1.1" : "3.1")}.");
-                silent ??= e.Failure == MqttConnectFailure.ClosedByPeer ? e : null;
+                silent ??= e.IsGuess || e.Failure == MqttConnectFailure.ClosedByPeer ? e : null;
                 i++;
             }
             catch (MqttConnectException e) when (e.Failure == MqttConnectFailure.ClientIdentifierRefused && clientId.Length == 0)
@@ -163,6 +163,7 @@ internal sealed class Connector
     /// <summary>Whether a failure is how real servers say that they do not know this version: in words, in an older language, or by just closing.</summary>
     private static bool Suggests(MqttConnectException error, MqttProtocolVersion version) =>
         error.Failure is MqttConnectFailure.UnsupportedVersion or MqttConnectFailure.ClosedByPeer
+        || error.IsGuess
         || (version == MqttProtocolVersion.V500 && error is { Failure: MqttConnectFailure.Refused, ReasonCode: MqttReasonCode.ProtocolError });
 
     /// <summary>23 characters at most, letters and digits only: what every version allows [MQTT-3.1.3-5].</summary>

@@ -1,5 +1,6 @@
 using System.Net.Security;
 using System.Net.Sockets;
+using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
 using PSMqtt.Protocol.Platform;
 
@@ -16,6 +17,7 @@ internal sealed class TlsHandshake
     private readonly string _targetHost;
     private readonly CertificateVerdict _verdict;
     private bool _certificateWasAskedFor;
+    private bool _isJudgedLate;
 
     /// <summary>Prepares a handshake.</summary>
     /// <param name="server">The server, for messages.</param>
@@ -55,6 +57,7 @@ internal sealed class TlsHandshake
         }
 
         watched.StopWatching();
+        _isJudgedLate = tls.SslProtocol == SslProtocols.Tls13;
         var details = new MqttTlsDetails(
             tls.SslProtocol, tls.NegotiatedCipherSuite.ToString(), tls.NegotiatedApplicationProtocol.ToString(), _verdict.Chain);
         return (tls, details);
@@ -76,8 +79,14 @@ internal sealed class TlsHandshake
         {
             SocketErrorCode: SocketError.ConnectionReset or SocketError.ConnectionAborted or SocketError.Shutdown
         } };
-        return closed && _certificateWasAskedFor
-            ? CertificateMissed(error)
+        return !closed ? null
+            : _certificateWasAskedFor ? CertificateMissed(error, isGuess: true)
+            : _isJudgedLate && _options.ClientCertificate is { } own ? Failed(
+                MqttConnectFailure.ClientCertificateRequired,
+                $"{_server} closed the connection right after TLS, without a word. It most likely does not accept the client certificate '{own.Subject}': give one "
+                    + "that the server's authority has issued, with its intermediate certificates. If it does, the server's log says what else is wrong.",
+                error,
+                isGuess: true)
             : null;
     }
 
@@ -181,7 +190,7 @@ internal sealed class TlsHandshake
 
         if (error is IOException && _certificateWasAskedFor)
         {
-            return CertificateMissed(error);
+            return CertificateMissed(error, isGuess: false);
         }
 
         string reason = alert is { } told ? $"the server says that {TlsAlert.Describe(told)}" : Innermost(error).Message.TrimEnd('.');
@@ -204,10 +213,11 @@ internal sealed class TlsHandshake
         return error;
     }
 
-    private MqttConnectException CertificateMissed(Exception? error) => Failed(
+    private MqttConnectException CertificateMissed(Exception? error, bool isGuess) => Failed(
         MqttConnectFailure.ClientCertificateRequired,
         $"{_server} asked for a client certificate and closed the connection when it got none, so it most likely requires one. Give a certificate and its key.",
-        error);
+        error,
+        isGuess);
 
     private MqttConnectException CertificateRefused(int alert, Exception? error) => Failed(
         MqttConnectFailure.ClientCertificateRequired,
@@ -217,6 +227,6 @@ internal sealed class TlsHandshake
             : $"{_server} requires a client certificate, and none was given. Give a certificate and its key.",
         error);
 
-    private MqttConnectException Failed(MqttConnectFailure failure, string message, Exception? error) =>
-        new(MqttConnectPhase.Tls, failure, message, error) { Server = _server };
+    private MqttConnectException Failed(MqttConnectFailure failure, string message, Exception? error, bool isGuess = false) =>
+        new(MqttConnectPhase.Tls, failure, message, error) { Server = _server, IsGuess = isGuess };
 }

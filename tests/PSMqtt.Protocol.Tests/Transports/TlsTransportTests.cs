@@ -311,6 +311,40 @@ public class TlsTransportTests
         Assert.Equal(MqttConnectFailure.ClientCertificateRequired, exception.Failure);
     }
 
+    [Fact(DisplayName = "a server that hangs up right after TLS 1.3 most likely does not accept the client certificate; older versions of MQTT are tried nevertheless")]
+    public async Task ClientCertificateRefusedSilently()
+    {
+        using var listener = new TlsListener(
+            Server,
+            [Intermediate],
+            options =>
+            {
+                options.EnabledSslProtocols = SslProtocols.Tls13;
+                options.ClientCertificateRequired = true;
+                options.RemoteCertificateValidationCallback = static (_, certificate, _, _) => certificate is not null;
+            });
+        await using var client = new MqttClient(new MqttClientOptions
+        {
+            Servers = [listener.Endpoint],
+            Tls = s_trusting with { ClientCertificate = Client },
+            Reconnect = new ReconnectPolicy { Enabled = false },
+        });
+        Task<MqttConnectResult> connect = client.ConnectAsync(TestContext.Current.CancellationToken);
+        var levels = new List<byte>();
+        for (int attempt = 0; attempt < 3; attempt++)
+        {
+            await using SslStream stream = (await listener.AcceptAsync())!;
+            var head = new byte[12];
+            await stream.ReadExactlyAsync(head, TestContext.Current.CancellationToken);
+            levels.Add(head[2 + 2 + head[3]]);
+        }
+
+        MqttConnectException exception = await Assert.ThrowsAsync<MqttConnectException>(() => connect);
+        Assert.Equal([5, 4, 3], levels);
+        Assert.Equal((MqttConnectFailure.ClientCertificateRequired, MqttConnectPhase.Tls), (exception.Failure, exception.Phase));
+        Assert.Contains("'CN=Test Client'", exception.Message, StringComparison.Ordinal);
+    }
+
     [Fact(DisplayName = "TLS options that cannot work are refused before anything is sent")]
     public void BadOptions()
     {
