@@ -75,10 +75,9 @@ internal sealed class TlsHandshake
             return CertificateRefused(alert, error);
         }
 
-        bool closed = error is null or IOException { InnerException: SocketException
-        {
-            SocketErrorCode: SocketError.ConnectionReset or SocketError.ConnectionAborted or SocketError.Shutdown
-        } };
+        bool closed = error is null
+            || (error is IOException { InnerException: SocketException socket }
+                && socket.SocketErrorCode is SocketError.ConnectionReset or SocketError.ConnectionAborted or SocketError.Shutdown);
         return !closed ? null
             : _certificateWasAskedFor ? CertificateMissed(error, isGuess: true)
             : _isJudgedLate && _options.ClientCertificate is { } own ? Failed(
