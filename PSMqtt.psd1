@@ -19,6 +19,7 @@
         'Get-MqttBroker'
         'Get-MqttConnection'
         'Get-MqttSubscription'
+        'Invoke-MqttRequest'
         'New-MqttConnectionOption'
         'New-MqttMessage'
         'Receive-MqttMessage'

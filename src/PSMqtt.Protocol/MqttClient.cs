@@ -16,6 +16,7 @@ public sealed partial class MqttClient : IAsyncDisposable
     private readonly Session _session;
     private readonly Supervisor _supervisor;
     private readonly EventPump _events = new();
+    private readonly ClientTrace _trace;
     private readonly List<MqttSubscription> _subscriptions = [];
     private volatile bool _isDisposed;
     private Task? _disposal;
@@ -32,7 +33,13 @@ public sealed partial class MqttClient : IAsyncDisposable
         Unclaimed = new MqttSubscription(this, _session, [], new MqttSubscriptionOptions(), "(unclaimed)");
         _session.Unclaimed = Unclaimed;
         _session.Subscriptions.Lost = LoseSubscription;
-        _supervisor = new Supervisor(options, _session, Raise, EndSubscriptions, options.Trace is null ? null : Trace);
+        _trace = new ClientTrace(options.TimeProvider, _events);
+        if (options.Trace is not null)
+        {
+            _trace.Add(options.Trace, packets: true);
+        }
+
+        _supervisor = new Supervisor(options with { Story = _trace }, _session, Raise, EndSubscriptions, _trace);
     }
 
     /// <summary>The options it was made with.</summary>
@@ -77,10 +84,13 @@ public sealed partial class MqttClient : IAsyncDisposable
         {
             lock (_session.Gate)
             {
-                return _session.Inbound.BlockedBy;
+                return _session.Inbound.Blocking is { } entry ? _subscriptions.Find(subscription => subscription.Owes(entry)) ?? entry.Holder : null;
             }
         }
     }
+
+    /// <summary>Topics of messages received lately, in no order: as many as the client happens to remember, a thousand or two at most.</summary>
+    public IReadOnlyList<string> RecentTopics => _session.RecentTopics;
 
     /// <summary>The counts at this moment.</summary>
     public MqttClientCounters Counters
@@ -179,6 +189,20 @@ public sealed partial class MqttClient : IAsyncDisposable
         return ValueTask.CompletedTask;
     }
 
+    /// <summary>
+    /// Has a listener called with what the client does from now on: each step in the life of the connection, and each packet, in words and without secrets.
+    /// As the handlers of events it is called in order, one call at a time, on the thread pool. See also <see cref="MqttClientOptions.Trace"/>.
+    /// </summary>
+    /// <param name="listener">The listener.</param>
+    /// <param name="packets">Whether it is called for packets too, not only for steps.</param>
+    /// <returns>What ends it.</returns>
+    public MqttTraceListener Listen(Action<MqttTraceEntry> listener, bool packets = true)
+    {
+        ArgumentNullException.ThrowIfNull(listener);
+        object added = _trace.Add(listener, packets);
+        return new MqttTraceListener(() => _trace.Remove(added), _events.FlushAsync);
+    }
+
     /// <summary>Disconnects, as <see cref="DisconnectAsync"/> does, without waiting for what is in flight, and ends every waiting operation.</summary>
     /// <returns>A task that ends when the connection is closed.</returns>
     public ValueTask DisposeAsync()
@@ -216,11 +240,5 @@ public sealed partial class MqttClient : IAsyncDisposable
         }
 
         _subscriptions.Clear();
-    }
-
-    private void Trace(MqttTraceKind kind, string text)
-    {
-        var entry = new MqttTraceEntry(Options.TimeProvider.GetUtcNow(), kind, text);
-        _events.Post(() => Options.Trace!(entry));
     }
 }

@@ -144,6 +144,9 @@ public sealed record MqttClientOptions
     /// <summary>Called with a line for each packet and each step of the connection, secrets redacted, in order, never on the reader or writer loop.</summary>
     public Action<MqttTraceEntry>? Trace { get; init; }
 
+    /// <summary>Where the transports tell what they do; <see langword="null"/>: nowhere.</summary>
+    internal Connections.ClientTrace? Story { get; init; }
+
     /// <summary>Anything of the user's own, to be found again in <see cref="MqttClient.Options"/>.</summary>
     public object? State { get; init; }
 

@@ -174,6 +174,9 @@ public sealed class MqttMessage
     /// <summary>The client that a message owes its acknowledgement to; <see langword="null"/> where it owes none.</summary>
     internal MqttClient? Acknowledger => _entry?.Holder?.Client;
 
+    /// <summary>Whether the message still owes the acknowledgement that an entry stands for.</summary>
+    internal bool Owes(Sessions.InboundEntry entry) => ReferenceEquals(_entry, entry);
+
     internal void SetEntry(Sessions.InboundEntry entry) => _entry = entry;
 
     /// <summary>The payload as text: see <see cref="Text"/>.</summary>

@@ -19,6 +19,9 @@ public sealed class MqttSubscription : IAsyncDisposable
     /// lock, and empty whenever that is free.
     /// </summary>
     private readonly List<MqttMessage> _staged = [];
+
+    /// <summary>With manual acknowledgement: what was taken and not acknowledged, and perhaps some that was, behind it.</summary>
+    private readonly Queue<MqttMessage> _unconfirmed = new();
     private readonly Session _session;
     private long _stagedBytes;
     private TaskCompletionSource<bool>? _arrival;
@@ -138,6 +141,7 @@ public sealed class MqttSubscription : IAsyncDisposable
 
             _peeked = null;
             hasRoom = Dequeued(message);
+            AwaitConfirmation(message);
         }
 
         Taken(message, hasRoom);
@@ -173,6 +177,7 @@ public sealed class MqttSubscription : IAsyncDisposable
 
             _queue.Dequeue();
             hasRoom = Dequeued(message);
+            AwaitConfirmation(message);
         }
 
         Taken(message, hasRoom);
@@ -316,8 +321,11 @@ public sealed class MqttSubscription : IAsyncDisposable
             EndReason ??= reason;
             if (discard)
             {
+                // What nobody can confirm any more must not hold back the messages of others.
+                left.AddRange(_unconfirmed.Where(static message => message.Acknowledger is not null));
+                _unconfirmed.Clear();
                 left.AddRange(_queue);
-                DroppedCount += _queue.Count;
+                DroppedCount += left.Count;
                 _queue.Clear();
                 QueuedBytes = 0;
                 _queuedQoS0 = 0;
@@ -357,6 +365,15 @@ public sealed class MqttSubscription : IAsyncDisposable
         TaskCompletionSource<bool> arrival = _arrival;
         _arrival = null;
         return arrival;
+    }
+
+    /// <summary>Whether a message of its is the one that an entry stands for, and has not been acknowledged.</summary>
+    internal bool Owes(InboundEntry entry)
+    {
+        lock (_gate)
+        {
+            return _queue.Any(message => message.Owes(entry)) || _unconfirmed.Any(message => message.Owes(entry));
+        }
     }
 
     /// <summary>Whether there is a place for a message, after others have given way where the options say so.</summary>
@@ -432,6 +449,20 @@ public sealed class MqttSubscription : IAsyncDisposable
         }
 
         return false;
+    }
+
+    /// <summary>Under the lock. Receive Maximum bounds how many there are: acknowledgements leave in order.</summary>
+    private void AwaitConfirmation(MqttMessage message)
+    {
+        if (Options.ManualAcknowledge && message.Acknowledger is not null)
+        {
+            while (_unconfirmed.TryPeek(out MqttMessage? first) && first.Acknowledger is null)
+            {
+                _unconfirmed.Dequeue();
+            }
+
+            _unconfirmed.Enqueue(message);
+        }
     }
 
     private void Taken(MqttMessage message, bool hasRoom)

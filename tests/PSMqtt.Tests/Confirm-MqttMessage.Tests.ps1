@@ -19,6 +19,23 @@ Describe 'Confirm-MqttMessage' {
         $connection.Counters.Unacknowledged | Should -Be 0
     }
 
+    It 'is not needed any more when the subscription has ended: <how>' -ForEach @(
+        @{ how = 'Unregister-MqttSubscription'; end = { $manual | Unregister-MqttSubscription } }
+        @{ how = 'Dispose'; end = { $manual.DisposeAsync().AsTask().Wait(30000) | Should -BeTrue } }
+    ) {
+        $manual = Register-MqttSubscription confirm/manual -ManualAcknowledge
+        1..3 | Send-MqttMessage confirm/manual -QoS 1
+        $messages = Receive-MqttMessage -Subscription $manual -Count 2 -TimeoutSeconds 30
+        $messages[1] | Confirm-MqttMessage
+        while ($connection.Counters.Unacknowledged -lt 3) { $null = [Threading.Thread]::Yield() }
+        . $end
+        $connection.Counters.Unacknowledged | Should -Be 0
+        # The one that was not confirmed, and the one that was not taken.
+        $manual.DroppedCount | Should -Be 2
+        $messages[0] | Confirm-MqttMessage -ErrorVariable problem
+        $problem | Should -BeNullOrEmpty
+    }
+
     It 'does nothing for a message that needs none' {
         New-MqttMessage a b | Confirm-MqttMessage -ErrorVariable problem
         $problem | Should -BeNullOrEmpty

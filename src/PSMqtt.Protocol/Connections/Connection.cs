@@ -21,7 +21,7 @@ internal sealed class Connection
     private readonly Session _session;
     private readonly ITransport _transport;
     private readonly ReceiveBuffer _buffer;
-    private readonly Action<MqttTraceKind, string>? _trace;
+    private readonly ClientTrace _trace;
     private readonly TaskCompletionSource _ending = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private KeepAlive? _keepAlive;
@@ -31,7 +31,7 @@ internal sealed class Connection
 
     public Connection(
         MqttClientOptions options, Session session, ITransport transport, ReceiveBuffer buffer, MqttConnectResult limits,
-        Action<MqttTraceKind, string>? trace)
+        ClientTrace trace)
     {
         _options = options;
         _session = session;
@@ -42,7 +42,8 @@ internal sealed class Connection
         Established = options.TimeProvider.GetTimestamp();
         Writer = new ConnectionWriter(session.Gate, transport, options.TimeProvider, session.Drained, WriterFailed)
         {
-            Sending = trace is null ? null : TraceSent,
+            Sending = bytes => _trace.Packets(MqttTraceKind.Sent, bytes, limits.ProtocolVersion),
+            IsTraced = () => _trace.TakesPackets,
             Store = options.SessionStore is { IsDurable: true } store ? store : null,
         };
     }
@@ -217,7 +218,7 @@ internal sealed class Connection
                 return needed;
             }
 
-            _trace?.Invoke(MqttTraceKind.Received, PacketDescription.Describe(frame, Limits.ProtocolVersion, sent: false));
+            _trace.Packet(MqttTraceKind.Received, frame, Limits.ProtocolVersion);
             if (!_session.Receive(frame))
             {
                 Handle(frame);
@@ -364,16 +365,6 @@ internal sealed class Connection
     {
         Interlocked.CompareExchange(ref _end, end, null);
         _ending.TrySetResult();
-    }
-
-    private void TraceSent(ReadOnlyMemory<byte> bytes)
-    {
-        ReadOnlySpan<byte> rest = bytes.Span;
-        while (MqttPacketReader.TryReadFrame(rest, int.MaxValue, out MqttFrame frame, out _))
-        {
-            _trace!(MqttTraceKind.Sent, PacketDescription.Describe(frame, Limits.ProtocolVersion, sent: true));
-            rest = rest[frame.TotalLength..];
-        }
     }
 
     private static ConnectionEnd Lost(string explanation, Exception? error = null) =>

@@ -75,6 +75,9 @@ internal sealed class ConnectionWriter : IThreadPoolWorkItem
     /// <summary>Called with what is about to be sent: whole packets. For the trace.</summary>
     public Action<ReadOnlyMemory<byte>>? Sending { get; init; }
 
+    /// <summary>Whether anybody wants to hear of it now.</summary>
+    public Func<bool> IsTraced { get; init; } = static () => true;
+
     /// <summary>A store that must have what it was told before packets that rest on it leave; <see langword="null"/>: there is none.</summary>
     public ISessionStore? Store { get; init; }
 
@@ -125,7 +128,7 @@ internal sealed class ConnectionWriter : IThreadPoolWorkItem
     /// Whether a payload is to be given to <see cref="OutgoingBytes.Refer"/> rather than copied. A trace wants whole packets, and a transport that
     /// encrypts makes a copy of its own anyway.
     /// </summary>
-    public bool TakesWhole(int payloadLength) => payloadLength >= LargePayload && _gathering is not null && Sending is null && !_isSealed;
+    public bool TakesWhole(int payloadLength) => payloadLength >= LargePayload && _gathering is not null && (Sending is null || !IsTraced()) && !_isSealed;
 
     /// <summary>Bytes have come, and nothing is under way: what is sent next is likely to be the answer to them.</summary>
     public void Answered() => _isAnswered = true;

@@ -15,11 +15,11 @@ internal sealed class Connector
         [MqttProtocolVersion.V500, MqttProtocolVersion.V311, MqttProtocolVersion.V310];
 
     private readonly MqttClientOptions _options;
-    private readonly Action<MqttTraceKind, string>? _trace;
+    private readonly ClientTrace _trace;
     private IReadOnlyList<MqttEndpoint> _servers;
     private MqttEndpoint? _detour;
 
-    public Connector(MqttClientOptions options, Action<MqttTraceKind, string>? trace)
+    public Connector(MqttClientOptions options, ClientTrace trace)
     {
         _options = options;
         _trace = trace;
@@ -84,7 +84,7 @@ internal sealed class Connector
             }
             catch (MqttConnectException e)
             {
-                _trace?.Invoke(MqttTraceKind.Connection, e.Message);
+                _trace.Step(e.Message);
                 if (failure is null || failure.Phase < e.Phase)
                 {
                     failure = e;
@@ -127,7 +127,7 @@ internal sealed class Connector
             }
             catch (MqttConnectException e) when (Suggests(e, version) && i + 1 < versions.Length)
             {
-                _trace?.Invoke(MqttTraceKind.Connection, $"{e.Message} Trying MQTT {(versions[i + 1] == MqttProtocolVersion.V311 ? "3.1.1" : "3.1")}.");
+                _trace.Step($"{e.Message} Trying MQTT {(versions[i + 1] == MqttProtocolVersion.V311 ? "3.1.1" : "3.1")}.");
                 silent ??= e.IsGuess || e.Failure == MqttConnectFailure.ClosedByPeer ? e : null;
                 i++;
             }
@@ -135,7 +135,7 @@ internal sealed class Connector
             {
                 // Some servers assign no client identifiers, though the specification wants them to [MQTT-3.1.3-6]: then we make one.
                 ClientId = NewClientId();
-                _trace?.Invoke(MqttTraceKind.Connection, $"{server} assigns no client identifier. Trying as '{ClientId}'.");
+                _trace.Step($"{server} assigns no client identifier. Trying as '{ClientId}'.");
             }
             catch (MqttConnectException e) when (e.ServerReference is not null && hops < ServerReferenceHops && Follow(
                 e.ServerReference, e.ReasonCode == MqttReasonCode.ServerMoved))
@@ -143,7 +143,7 @@ internal sealed class Connector
                 hops++;
                 server = _detour ?? _servers[0];
                 _detour = null;
-                _trace?.Invoke(MqttTraceKind.Connection, $"{e.Message} Following to {server}.");
+                _trace.Step($"{e.Message} Following to {server}.");
             }
             catch (MqttConnectException e) when (silent is not null && e.Failure == MqttConnectFailure.ClosedByPeer)
             {

@@ -16,7 +16,16 @@ internal sealed class EventPump
 
     public EventPump() => _loop = Task.Run(RunAsync);
 
-    public void Post(Action action) => _actions.Writer.TryWrite(action);
+    /// <summary>Has an action run after those before it.</summary>
+    /// <returns>False when the pump has ended.</returns>
+    public bool Post(Action action) => _actions.Writer.TryWrite(action);
+
+    /// <summary>Ends when everything that was posted up to now has run.</summary>
+    public Task FlushAsync()
+    {
+        TaskCompletionSource reached = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        return Post(() => reached.TrySetResult()) ? reached.Task : _loop;
+    }
 
     /// <summary>Nothing more is posted; ends when what was posted has run, unless it is called by a handler itself, or one does not return.</summary>
     public Task CompleteAsync()

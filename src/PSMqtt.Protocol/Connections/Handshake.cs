@@ -13,14 +13,14 @@ internal sealed class Handshake
     private readonly MqttClientOptions _options;
     private readonly MqttEndpoint _endpoint;
     private readonly ConnectPacket _connect;
-    private readonly Action<MqttTraceKind, string>? _trace;
+    private readonly ClientTrace _trace;
     private readonly ReceiveBuffer _buffer = new();
     private readonly OutgoingBytes _output = new();
     private long _bytesSent;
     private bool _hasReceived;
     private bool _speaksMqtt;
 
-    public Handshake(MqttClientOptions options, MqttEndpoint endpoint, ConnectPacket connect, Action<MqttTraceKind, string>? trace)
+    public Handshake(MqttClientOptions options, MqttEndpoint endpoint, ConnectPacket connect, ClientTrace trace)
     {
         _options = options;
         _endpoint = endpoint;
@@ -41,7 +41,7 @@ internal sealed class Handshake
         try
         {
             transport = await _options.TransportFactory.ConnectAsync(_endpoint, _options, Version, both.Token).ConfigureAwait(false);
-            _trace?.Invoke(MqttTraceKind.Connection, $"Opened {transport.Description}.");
+            _trace.Step(() => $"Opened {transport.Description}.");
             ConnAckPacket answer = await ShakeHandsAsync(transport, both.Token).ConfigureAwait(false);
             succeeded = true;
             return new HandshakeResult(transport, _buffer, answer, _bytesSent);
@@ -151,7 +151,7 @@ internal sealed class Handshake
         }
 
         _speaksMqtt = true;
-        _trace?.Invoke(MqttTraceKind.Received, PacketDescription.Describe(frame, Version, sent: false));
+        _trace.Packet(MqttTraceKind.Received, frame, Version);
         switch (frame.Type)
         {
             case MqttPacketType.ConnAck:
@@ -253,11 +253,7 @@ internal sealed class Handshake
     {
         _output.Clear();
         packet.Write(_output, Version);
-        if (_trace is not null && MqttPacketReader.TryReadFrame(_output.Written.Span, int.MaxValue, out MqttFrame frame, out _))
-        {
-            _trace(MqttTraceKind.Sent, PacketDescription.Describe(frame, Version, sent: true));
-        }
-
+        _trace.Packets(MqttTraceKind.Sent, _output.Written, Version);
         await transport.SendAsync(_output.Written, cancellationToken).ConfigureAwait(false);
         _bytesSent += _output.Count;
     }

@@ -18,7 +18,7 @@ internal sealed class Supervisor : IDisposable
     private readonly Session _session;
     private readonly Action<ConnectionStep, MqttConnectionEventArgs> _raise;
     private readonly Action<Exception?> _ended;
-    private readonly Action<MqttTraceKind, string>? _trace;
+    private readonly ClientTrace _trace;
     private readonly TimeProvider _timeProvider;
     private readonly Connector _connector;
 
@@ -51,7 +51,7 @@ internal sealed class Supervisor : IDisposable
         Session session,
         Action<ConnectionStep, MqttConnectionEventArgs> raise,
         Action<Exception?> ended,
-        Action<MqttTraceKind, string>? trace)
+        ClientTrace trace)
     {
         _options = options;
         _session = session;
@@ -487,7 +487,8 @@ internal sealed class Supervisor : IDisposable
             _session.Attach(connection.Writer, limits, isSessionPresent, _isInherited, isSessionPresent && !isUntold);
         }
 
-        Raise(ConnectionStep.Connected, $"Connected to {limits.Server} as '{limits.ClientId}'.", null, result: limits);
+        Raise(ConnectionStep.Connected, ConnectionStory.Connected(limits), null, result: limits);
+        _trace.Step(() => ConnectionStory.Limits(limits));
         return connection;
     }
 
@@ -507,7 +508,7 @@ internal sealed class Supervisor : IDisposable
         var output = new OutgoingBytes();
         var packet = new DisconnectPacket { SessionExpirySeconds = request.SessionExpirySeconds is null ? null : 0 };
         packet.Write(output, request.ProtocolVersion);
-        _trace?.Invoke(MqttTraceKind.Sent, $"{MqttPacketType.Disconnect.Name()}, to end the session");
+        _trace.Packets(MqttTraceKind.Sent, output.Written, request.ProtocolVersion);
         await result.Transport.SendAsync(output.Written, cancellationToken).ConfigureAwait(false);
         await result.Transport.ShutdownAsync(cancellationToken).ConfigureAwait(false);
         await result.Transport.DisposeAsync().ConfigureAwait(false);
@@ -685,7 +686,8 @@ internal sealed class Supervisor : IDisposable
         ConnectionEnd? end = null,
         MqttConnectResult? result = null)
     {
-        _trace?.Invoke(MqttTraceKind.Connection, explanation);
+        explanation = retryIn is { } delay ? $"{explanation} Trying again in {delay.TotalSeconds:0.##} s." : explanation;
+        _trace.Step(explanation);
         _raise(step, new MqttConnectionEventArgs(State, _timeProvider.GetUtcNow())
         {
             Server = Limits?.Server,
@@ -695,7 +697,7 @@ internal sealed class Supervisor : IDisposable
             ByServer = end?.ByServer ?? false,
             Attempt = attempt,
             RetryIn = retryIn,
-            Explanation = retryIn is { } delay ? $"{explanation} Trying again in {delay.TotalSeconds:0.##} s." : explanation,
+            Explanation = explanation,
         });
     }
 

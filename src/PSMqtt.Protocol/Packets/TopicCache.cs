@@ -19,6 +19,9 @@ internal sealed class TopicCache
     private Entry _last;
     private int _count;
 
+    /// <summary>The topics that are remembered, in no order.</summary>
+    public IEnumerable<string> Topics => _entries.Where(static entry => entry.Utf8 is not null).Select(static entry => entry.Topic);
+
     /// <summary>The topic name of these bytes.</summary>
     /// <param name="utf8">The bytes, as a PUBLISH carries them.</param>
     /// <returns>The topic name.</returns>

@@ -39,9 +39,8 @@ internal sealed class InboundLedger
     /// <summary>Whether a server has sent more than our Receive Maximum: one before 5.0, which knows nothing of it, or one that gets away with it.</summary>
     public bool IsBeyondWindow => _window > _maximum;
 
-    /// <summary>The subscription whose message holds back all acknowledgements while the window is used up.</summary>
-    public MqttSubscription? BlockedBy =>
-        _window >= _maximum && _order.TryPeek(out InboundEntry? head) && !head.IsTaken ? head.Holder : null;
+    /// <summary>The message that holds back all acknowledgements while the window is used up.</summary>
+    public InboundEntry? Blocking => _window >= _maximum && _order.TryPeek(out InboundEntry? head) && !head.IsTaken ? head : null;
 
     public void Restore(SessionContents contents)
     {
@@ -221,7 +220,8 @@ internal sealed class InboundLedger
             throw new MqttProtocolException(
                 MqttReasonCode.ReceiveMaximumExceeded,
                 "MQTT-3.3.4-9",
-                $"The server sent more than {_maximum} QoS 1 and 2 messages without an acknowledgement, the Receive Maximum we announced.");
+                $"The server sent more than {_maximum} QoS 1 and 2 messages without an acknowledgement, the Receive Maximum we announced. Where a server "
+                + "does not keep to it, announce a larger one (ReceiveMaximum in the options of the connection, up to 65,535).");
         }
     }
 

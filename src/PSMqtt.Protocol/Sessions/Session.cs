@@ -60,6 +60,18 @@ internal sealed class Session
 
     public long StrayAcknowledgements { get; private set; }
 
+    /// <summary>Topics of messages received lately, in no order. Takes the lock.</summary>
+    public string[] RecentTopics
+    {
+        get
+        {
+            lock (Gate)
+            {
+                return [.. _topics.Topics];
+            }
+        }
+    }
+
     /// <summary>Takes up what a store has kept.</summary>
     public void Restore(SessionContents contents)
     {

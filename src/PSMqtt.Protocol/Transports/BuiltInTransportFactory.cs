@@ -33,6 +33,7 @@ internal sealed class BuiltInTransportFactory(TcpConnector tcp, Func<string, str
         try
         {
             string subprotocol = protocolVersion == MqttProtocolVersion.V310 ? "mqttv3.1" : "mqtt";
+            options.Story?.Step(() => $"Asking for a WebSocket, subprotocol {subprotocol}.");
             WebSocket webSocket = await WebSocketUpgrade
                 .RequestAsync(carrier, endpoint, subprotocol, options.WebSocketHeaders, cancellationToken).ConfigureAwait(false);
             return new WebSocketTransport(carrier, webSocket);
@@ -48,6 +49,11 @@ internal sealed class BuiltInTransportFactory(TcpConnector tcp, Func<string, str
             throw;
         }
     }
+
+    private static string Describe(MqttTlsDetails details) =>
+        $"TLS is up: {details.Protocol}, {details.CipherSuite}"
+        + (details.ApplicationProtocol.Length > 0 ? $", application protocol {details.ApplicationProtocol}" : string.Empty)
+        + (details.Chain is [var own, ..] ? $"; the server's certificate is '{own.Subject}', valid until {own.NotAfter.UtcDateTime.ToString("yyyy-MM-dd", System.Globalization.CultureInfo.InvariantCulture)}." : ".");
 
     private static ITransport Finish(Carrier carrier, MqttEndpoint endpoint) => carrier.Secure is { } secure
         ? new TlsTransport(carrier.Socket, secure, $"tls {carrier.Route}")
@@ -95,7 +101,9 @@ internal sealed class BuiltInTransportFactory(TcpConnector tcp, Func<string, str
         try
         {
             var handshake = new TlsHandshake(endpoint.Authority, names, options.Tls);
+            options.Story?.Step(() => $"Beginning TLS with {endpoint.Host}.");
             (SslStream stream, MqttTlsDetails details) = await handshake.AuthenticateAsync(carrier.Stream, cancellationToken).ConfigureAwait(false);
+            options.Story?.Step(() => Describe(details));
             return new Carrier(carrier.Socket, carrier.Route) { Secure = new SecureLayer(stream, handshake, details) };
         }
         catch (OperationCanceledException e)

@@ -26,7 +26,7 @@ internal sealed class TcpConnector
     public async ValueTask<Socket> ConnectAsync(string host, int port, MqttClientOptions options, CancellationToken cancellationToken)
     {
         var target = new ConnectTarget(host, port);
-        IReadOnlyList<IPAddress> addresses = await ResolveAsync(target, options.LocalAddress, cancellationToken).ConfigureAwait(false);
+        IReadOnlyList<IPAddress> addresses = await ResolveAsync(target, options, cancellationToken).ConfigureAwait(false);
         return await RaceAsync(target, addresses, options, cancellationToken).ConfigureAwait(false);
     }
 
@@ -43,7 +43,7 @@ internal sealed class TcpConnector
         ];
     }
 
-    private async ValueTask<IReadOnlyList<IPAddress>> ResolveAsync(ConnectTarget target, IPAddress? local, CancellationToken cancellationToken)
+    private async ValueTask<IReadOnlyList<IPAddress>> ResolveAsync(ConnectTarget target, MqttClientOptions options, CancellationToken cancellationToken)
     {
         IReadOnlyList<IPAddress> addresses;
         if (IPAddress.TryParse(target.Host, out IPAddress? address))
@@ -66,9 +66,11 @@ internal sealed class TcpConnector
             {
                 throw target.NotFound(null);
             }
+
+            options.Story?.Step(() => $"'{target.Host}' is {string.Join(", ", addresses)}.");
         }
 
-        if (local is null)
+        if (options.LocalAddress is not { } local)
         {
             return addresses;
         }
@@ -158,7 +160,9 @@ internal sealed class TcpConnector
                 Bind(socket, target, local);
             }
 
-            await socket.ConnectAsync(new IPEndPoint(address, target.Port), cancellationToken).ConfigureAwait(false);
+            var peer = new IPEndPoint(address, target.Port);
+            options.Story?.Step(() => $"Opening TCP to {peer}.");
+            await socket.ConnectAsync(peer, cancellationToken).ConfigureAwait(false);
             return socket;
         }
         catch (Exception e)

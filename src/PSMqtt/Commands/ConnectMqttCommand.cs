@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using System.Security;
+using PSMqtt.Completion;
 using PSMqtt.Connections;
 using PSMqtt.Errors;
 using PSMqtt.Parameters;
@@ -16,6 +17,7 @@ public sealed class ConnectMqttCommand : MqttCommand
     [Parameter(Position = 0, ValueFromPipelineByPropertyName = true)]
     [Alias("Uri")]
     [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(ServerCompleter))]
     public string[] Server { get; set; } = ["localhost"];
 
     /// <summary>The client identifier. Default: the broker's choice, or a random one.</summary>

@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using PSMqtt.Completion;
 
 namespace PSMqtt.Commands;
 
@@ -8,6 +9,7 @@ public abstract class ConnectionCommand : MqttCommand
     /// <summary>The connection, or its name. Default: the runspace's current connection.</summary>
     [Parameter]
     [ValidateNotNull]
+    [ArgumentCompleter(typeof(ConnectionNameCompleter))]
     public MqttConnectionReference? Connection { get; set; }
 
     /// <summary>Finds the connection, or ends the cmdlet with an error that says what to do.</summary>

@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using PSMqtt.Completion;
 using PSMqtt.Connections;
 using PSMqtt.Errors;
 using PSMqtt.Parameters;
@@ -14,6 +15,7 @@ public sealed class DisconnectMqttCommand : MqttCommand
     /// <summary>The connections, or their names. Default: the runspace's current connection.</summary>
     [Parameter(Position = 0, ValueFromPipeline = true)]
     [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(ConnectionNameCompleter))]
     public MqttConnectionReference[]? Connection { get; set; }
 
     /// <summary>The reason code of DISCONNECT (MQTT 5.0). Default: normal disconnection.</summary>
@@ -77,12 +79,12 @@ public sealed class DisconnectMqttCommand : MqttCommand
             DrainTimeout = TimeSpan.FromSeconds(TimeoutSeconds),
         };
 
+        Follow(connection);
         ConnectionTable.Here?.Remove(connection);
         try
         {
             // Ctrl+C ends the wait for what is in flight; the rest of the goodbye, which the peer may draw out, happens without the pipeline.
             WaitFor(connection.CloseAsync(options, StopToken).WaitAsync(StopToken));
-            WriteVerbose($"The connection '{connection.Name}' to {connection.Server} is closed.");
         }
         catch (Exception exception) when (exception is not PipelineStoppedException)
         {

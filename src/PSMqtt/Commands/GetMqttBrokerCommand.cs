@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using PSMqtt.Broker;
+using PSMqtt.Completion;
 
 namespace PSMqtt.Commands;
 
@@ -12,6 +13,7 @@ public sealed class GetMqttBrokerCommand : PSCmdlet
     [Parameter(Position = 0, ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
     [SupportsWildcards]
+    [ArgumentCompleter(typeof(BrokerNameCompleter))]
     public string[] Name { get; set; } = ["*"];
 
     /// <inheritdoc/>

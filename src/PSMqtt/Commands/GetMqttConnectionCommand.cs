@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using PSMqtt.Completion;
 using PSMqtt.Connections;
 using PSMqtt.Errors;
 
@@ -13,6 +14,7 @@ public sealed class GetMqttConnectionCommand : PSCmdlet
     [Parameter(Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [SupportsWildcards]
     [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(ConnectionNameCompleter))]
     public string[] Name { get; set; } = ["*"];
 
     /// <inheritdoc />

@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using PSMqtt.Completion;
 using PSMqtt.Errors;
 using PSMqtt.Protocol;
 
@@ -13,12 +14,14 @@ public sealed class GetMqttSubscriptionCommand : ConnectionCommand
     [Parameter(Position = 0)]
     [SupportsWildcards]
     [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(SubscribedFilterCompleter))]
     public string[]? Topic { get; set; }
 
     /// <summary>Their labels, with wildcards. Default: all.</summary>
     [Parameter]
     [SupportsWildcards]
     [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(SubscriptionNameCompleter))]
     public string[]? Name { get; set; }
 
     /// <inheritdoc />

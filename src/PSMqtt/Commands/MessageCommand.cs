@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using System.Text;
+using PSMqtt.Completion;
 using PSMqtt.Parameters;
 using PSMqtt.Payloads;
 using PSMqtt.Protocol;
@@ -22,6 +23,7 @@ public abstract class MessageCommand : MqttCommand
     [Parameter]
     [Encoding]
     [ValidateNotNull]
+    [ArgumentCompleter(typeof(EncodingCompleter))]
     public Encoding Encoding { get; set; } = EncodingAttribute.Utf8;
 
     /// <summary>How deep objects may nest in JSON. Default: 10; a .NET object only with its own properties, what they refer to as text.</summary>
@@ -43,6 +45,7 @@ public abstract class MessageCommand : MqttCommand
 
     /// <summary>The topic a reply shall be sent to (MQTT 5.0).</summary>
     [Parameter]
+    [ArgumentCompleter(typeof(TopicCompleter))]
     public string? ResponseTopic { get; set; }
 
     /// <summary>Bytes, or a text, by which the reply will be recognised (MQTT 5.0).</summary>

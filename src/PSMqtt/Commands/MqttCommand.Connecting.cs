@@ -2,6 +2,7 @@ using System.Management.Automation;
 using PSMqtt.Connections;
 using PSMqtt.Errors;
 using PSMqtt.Protocol;
+using PSMqtt.Protocol.Transports;
 
 namespace PSMqtt.Commands;
 
@@ -20,6 +21,13 @@ public abstract partial class MqttCommand
     private protected MqttConnection Open(ConnectionSettings settings, bool noWait = false)
     {
         MqttConnection connection = new ConnectionBuilder(this, settings).Build();
+        foreach (MqttEndpoint server in connection.Client.Options.Servers)
+        {
+            // What the query holds is not shown, and so cannot be completed.
+            RecentNames.Servers.Add(server.ToString().Replace("?***", string.Empty, StringComparison.Ordinal));
+        }
+
+        Follow(connection);
         try
         {
             foreach (string warning in ConnectionWarnings.Of(connection.Client.Options))
@@ -83,25 +91,13 @@ public abstract partial class MqttCommand
 
     private void Connect(MqttConnection connection)
     {
-        void Report(object? sender, MqttConnectionEventArgs step) => Post(() => WriteVerbose(step.Explanation));
-
-        connection.Connecting += Report;
-        connection.ConnectFailed += Report;
         try
         {
-            MqttConnectResult result = WaitFor(connection.Client.ConnectAsync(StopToken));
-            WriteVerbose(
-                $"Connected to {result.Server} as '{result.ClientId}' with MQTT {MqttVersionName.Of(result.ProtocolVersion)}, "
-                + $"keep-alive {result.KeepAlive.TotalSeconds} s, {(result.SessionPresent ? "with the session that the broker has kept" : "with a new session")}.");
+            WaitFor(connection.Client.ConnectAsync(StopToken));
         }
         catch (Exception exception) when (exception is not PipelineStoppedException)
         {
             Fail(exception, connection.Server);
-        }
-        finally
-        {
-            connection.Connecting -= Report;
-            connection.ConnectFailed -= Report;
         }
     }
 

@@ -49,6 +49,7 @@ public abstract partial class MqttCommand : PSCmdlet, IDisposable
     {
         if (disposing)
         {
+            EndStory();
             DropOwnConnection();
             _stop.Cancel();
             _stop.Dispose();
@@ -142,6 +143,7 @@ public abstract partial class MqttCommand : PSCmdlet, IDisposable
         {
             if (reference.Resolve() is { } named)
             {
+                Follow(named);
                 return named;
             }
 
@@ -151,6 +153,7 @@ public abstract partial class MqttCommand : PSCmdlet, IDisposable
         ConnectionTable? table = ConnectionTable.Here;
         if (table?.Current is { } current)
         {
+            Follow(current);
             return current;
         }
 
@@ -209,6 +212,11 @@ public abstract partial class MqttCommand : PSCmdlet, IDisposable
                     if (!IsStopped)
                     {
                         onWake?.Invoke();
+                        if (!woken)
+                        {
+                            WarnOfBlockage();
+                        }
+
                         if (actions.TakeCome() || !woken)
                         {
                             LetEventActionsRun();
@@ -227,6 +235,11 @@ public abstract partial class MqttCommand : PSCmdlet, IDisposable
             {
                 actions.Exchange(outer);
             }
+        }
+
+        if (!IsStopped)
+        {
+            CatchUpWithStory();
         }
 
         DoPipelineWork();

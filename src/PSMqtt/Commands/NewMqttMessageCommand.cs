@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using PSMqtt.Completion;
 using PSMqtt.Errors;
 using PSMqtt.Protocol;
 using PSMqtt.Protocol.Topics;
@@ -13,6 +14,7 @@ public sealed class NewMqttMessageCommand : MessageCommand
     /// <summary>The topic name.</summary>
     [Parameter(Mandatory = true, Position = 0)]
     [AllowEmptyString]
+    [ArgumentCompleter(typeof(TopicCompleter))]
     public string Topic { get; set; } = string.Empty;
 
     /// <summary>The payload.</summary>

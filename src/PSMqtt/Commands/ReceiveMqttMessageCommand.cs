@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Management.Automation;
+using PSMqtt.Completion;
 using PSMqtt.Connections;
 using PSMqtt.Errors;
 using PSMqtt.Payloads;
@@ -30,6 +31,7 @@ public sealed class ReceiveMqttMessageCommand : SubscriptionCommand, IDynamicPar
     /// <summary>The topic filters to subscribe to while the cmdlet runs.</summary>
     [Parameter(Position = 0, ParameterSetName = "Topic")]
     [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(TopicFilterCompleter))]
     public string[]? Topic { get; set; }
 
     /// <summary>The subscriptions to read. Default: those that Register-MqttSubscription has made on the connection.</summary>
@@ -43,6 +45,7 @@ public sealed class ReceiveMqttMessageCommand : SubscriptionCommand, IDynamicPar
     /// </summary>
     [Parameter(ParameterSetName = "Topic")]
     [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(ServerCompleter))]
     public string[]? Server { get; set; }
 
     /// <summary>Stays when there is no message left, and waits for more.</summary>
@@ -80,6 +83,7 @@ public sealed class ReceiveMqttMessageCommand : SubscriptionCommand, IDynamicPar
     /// <summary>Leaves out the messages whose topic matches one of these filters.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(TopicFilterCompleter))]
     public string[] ExcludeTopic { get; set; } = [];
 
     /// <summary>What to write for a message: the message, or its payload as text, as objects read from JSON, or as bytes.</summary>
@@ -153,6 +157,11 @@ public sealed class ReceiveMqttMessageCommand : SubscriptionCommand, IDynamicPar
         if (_given.Count > 0)
         {
             MqttConnection.OfClient.TryGet(_given[0].Client, out MqttConnection? owner);
+            if (owner is not null)
+            {
+                Follow(owner);
+            }
+
             bool areOfOne = _given.TrueForAll(subscription => ReferenceEquals(subscription.Client, _given[0].Client));
             return new MessageSources(() => _given, areOfOne ? owner : null, StopToken);
         }

@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using PSMqtt.Completion;
 using PSMqtt.Connections;
 using PSMqtt.Errors;
 using PSMqtt.Parameters;
@@ -18,6 +19,7 @@ public sealed class RegisterMqttSubscriptionCommand : SubscriptionCommand
     /// <summary>The topic filters. A shared subscription is <c>$share/group/filter</c>.</summary>
     [Parameter(Mandatory = true, Position = 0)]
     [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(TopicFilterCompleter))]
     public string[] Topic { get; set; } = [];
 
     /// <summary>A label. Default: the filters.</summary>

@@ -1,5 +1,6 @@
 using System.Collections.ObjectModel;
 using System.Management.Automation;
+using PSMqtt.Completion;
 using PSMqtt.Errors;
 using PSMqtt.Payloads;
 using PSMqtt.Protocol;
@@ -26,6 +27,7 @@ public sealed class SendMqttMessageCommand : MessageCommand, IDynamicParameters
     /// <summary>The topic name. Messages from the pipeline have their own, which this one replaces.</summary>
     [Parameter(Position = 0)]
     [AllowEmptyString]
+    [ArgumentCompleter(typeof(TopicCompleter))]
     public string? Topic { get; set; }
 
     /// <summary>The payload; from the pipeline also whole messages, and objects that have a Topic and a Payload.</summary>
@@ -53,6 +55,7 @@ public sealed class SendMqttMessageCommand : MessageCommand, IDynamicParameters
     /// <summary>The connection, or its name. Default: the runspace's current connection.</summary>
     [Parameter]
     [ValidateNotNull]
+    [ArgumentCompleter(typeof(ConnectionNameCompleter))]
     public MqttConnectionReference? Connection { get; set; }
 
     /// <summary>
@@ -61,6 +64,7 @@ public sealed class SendMqttMessageCommand : MessageCommand, IDynamicParameters
     /// </summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(ServerCompleter))]
     public string[]? Server { get; set; }
 
     /// <summary>Writes an MqttPublishResult for each message that was accepted.</summary>
@@ -88,6 +92,11 @@ public sealed class SendMqttMessageCommand : MessageCommand, IDynamicParameters
         if (Topic is not null && !TopicName.IsValid(Topic, out string? problem))
         {
             Fail(MqttErrors.InvalidTopic.ToRecord(problem, Topic));
+        }
+
+        if (Topic is not null)
+        {
+            _connection.SentTopics.Add(Topic);
         }
 
         _asks = MayAsk();

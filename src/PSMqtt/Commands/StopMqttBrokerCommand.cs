@@ -1,10 +1,13 @@
 using System.Management.Automation;
 using PSMqtt.Broker;
+using PSMqtt.Completion;
+using PSMqtt.Errors;
 
 namespace PSMqtt.Commands;
 
 /// <summary>
-/// Stops embedded brokers, and waits until they have stopped: their clients are told (5.0), cut off, and the port is free again.
+/// Stops embedded brokers, and waits until they have stopped: their clients are told (5.0), cut off, and the port is free again. Without parameters the
+/// only one that runs.
 /// </summary>
 [Cmdlet(VerbsLifecycle.Stop, "MqttBroker", DefaultParameterSetName = ByBroker, SupportsShouldProcess = true)]
 [OutputType(typeof(void))]
@@ -13,8 +16,8 @@ public sealed class StopMqttBrokerCommand : PSCmdlet
     private const string ByBroker = "Broker";
     private const string ByName = "Name";
 
-    /// <summary>The brokers. One that has been stopped already is left alone.</summary>
-    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ParameterSetName = ByBroker)]
+    /// <summary>The brokers. One that has been stopped already is left alone. Default: the only one that runs.</summary>
+    [Parameter(Position = 0, ValueFromPipeline = true, ParameterSetName = ByBroker)]
     [ValidateNotNull]
     public MqttBroker[] Broker { get; set; } = [];
 
@@ -22,12 +25,14 @@ public sealed class StopMqttBrokerCommand : PSCmdlet
     [Parameter(Mandatory = true, ParameterSetName = ByName)]
     [ValidateNotNullOrEmpty]
     [SupportsWildcards]
+    [ArgumentCompleter(typeof(BrokerNameCompleter))]
     public string[] Name { get; set; } = [];
 
     /// <inheritdoc/>
     protected override void ProcessRecord()
     {
-        foreach (MqttBroker broker in ParameterSetName == ByBroker ? [.. Broker] : FindByName())
+        bool isGiven = ParameterSetName == ByName || MyInvocation.ExpectingInput || MyInvocation.BoundParameters.ContainsKey(nameof(Broker));
+        foreach (MqttBroker broker in ParameterSetName == ByName ? FindByName() : isGiven ? [.. Broker] : FindOnly())
         {
             if (broker.State != MqttBrokerState.Running || !ShouldProcess(broker.ToString(), "Stop the broker"))
             {
@@ -41,6 +46,21 @@ public sealed class StopMqttBrokerCommand : PSCmdlet
                 WriteWarning($"The broker '{broker.Name}' has dropped {dropped} messages, because clients did not take them fast enough.");
             }
         }
+    }
+
+    private List<MqttBroker> FindOnly()
+    {
+        List<MqttBroker> running = [.. BrokerTable.All.Where(static broker => broker.State == MqttBrokerState.Running)];
+        if (running.Count == 1)
+        {
+            return running;
+        }
+
+        WriteError(running.Count == 0
+            ? MqttErrors.NoBroker.ToRecord("No broker runs in this process.", null)
+            : MqttErrors.BrokerAmbiguous.ToRecord(
+                $"{running.Count} brokers run in this process: {string.Join(", ", running.Select(static broker => broker.Name))}. Which one is meant?", null));
+        return [];
     }
 
     private List<MqttBroker> FindByName()

@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using PSMqtt.Completion;
 using PSMqtt.Errors;
 using PSMqtt.Protocol.Topics;
 
@@ -14,11 +15,13 @@ public sealed class TestMqttTopicCommand : PSCmdlet
     /// <summary>The topic names; from the pipeline also messages, whose topic is meant.</summary>
     [Parameter(Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [AllowEmptyString]
+    [ArgumentCompleter(typeof(TopicCompleter))]
     public string[]? Topic { get; set; }
 
     /// <summary>The topic filters; a topic need match only one of them.</summary>
     [Parameter(Position = 1)]
     [AllowEmptyString]
+    [ArgumentCompleter(typeof(TopicFilterCompleter))]
     public string[]? Filter { get; set; }
 
     /// <inheritdoc />

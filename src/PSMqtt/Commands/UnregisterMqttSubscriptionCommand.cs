@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using PSMqtt.Completion;
 using PSMqtt.Connections;
 using PSMqtt.Errors;
 using PSMqtt.Protocol;
@@ -18,6 +19,7 @@ public sealed class UnregisterMqttSubscriptionCommand : ConnectionCommand
     /// <summary>The topic filters of the connection's subscriptions that shall end.</summary>
     [Parameter(Mandatory = true, ParameterSetName = "Topic")]
     [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(SubscribedFilterCompleter))]
     public string[]? Topic { get; set; }
 
     /// <summary>How long to wait for UNSUBACK. Default: 30.</summary>
@@ -54,6 +56,11 @@ public sealed class UnregisterMqttSubscriptionCommand : ConnectionCommand
 
     private void Unsubscribe(MqttSubscription subscription)
     {
+        if (MqttConnection.OfClient.TryGet(subscription.Client, out MqttConnection? owner))
+        {
+            Follow(owner);
+        }
+
         try
         {
             WaitFor(subscription.Client.UnsubscribeAsync(subscription, TimeSpan.FromSeconds(TimeoutSeconds), StopToken));
@@ -69,9 +76,9 @@ public sealed class UnregisterMqttSubscriptionCommand : ConnectionCommand
         }
         finally
         {
-            if (!subscription.IsActive && MqttConnection.OfClient.TryGet(subscription.Client, out MqttConnection? connection))
+            if (!subscription.IsActive)
             {
-                connection.Remove(subscription);
+                owner?.Remove(subscription);
             }
         }
     }

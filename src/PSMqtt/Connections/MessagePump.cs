@@ -1,4 +1,3 @@
-using System.Collections.ObjectModel;
 using System.Management.Automation;
 using PSMqtt.Protocol;
 
@@ -6,8 +5,8 @@ namespace PSMqtt.Connections;
 
 /// <summary>
 /// Hands the messages of a subscription to an action, as events of PowerShell: in order, and one event at a time, so that the subscription's queue,
-/// and the broker behind it, feel it when the action is slow. PowerShell handles two waiting events at once and leaves the rest for a tenth of a second
-/// later: an event and the marker after it, which says that its action has run, are two.
+/// and the broker behind it, feel it when the action is slow. To wake an idle runspace costs far more than to run an action, and PowerShell handles two
+/// waiting events at once and leaves the rest for a tenth of a second later: so the end of an action queues the next event, every other time.
 /// </summary>
 internal sealed class MessagePump : IDisposable
 {
@@ -19,6 +18,8 @@ internal sealed class MessagePump : IDisposable
     // Runs in the user's runspace after the actions of the events before it. A delegate is all that it needs to know.
     private const string MarkerAction = "$Event.Sender.Invoke()";
 
+    private static readonly TimeSpan s_patience = TimeSpan.FromMilliseconds(250);
+
     private readonly PSEventManager _events;
     private readonly EventActions _actions;
     private readonly MqttMessageSource _source;
@@ -29,6 +30,8 @@ internal sealed class MessagePump : IDisposable
     private readonly PSEventSubscriber _marker;
     private readonly PSObject? _messageData;
     private readonly int _batchSize;
+    private readonly List<ErrorRecord> _earlierErrors = [];
+    private volatile Turn? _turn;
     private long _triggersLeft;
     private int _isStopped;
 
@@ -80,9 +83,11 @@ internal sealed class MessagePump : IDisposable
         _stop.Dispose();
     }
 
-    // An exception that an action lets out ends its job, silently, for all later events: so it becomes an error that the action has written.
+    // An exception that an action lets out ends its job, silently, for all later events: so it becomes an error that the action has written. The frame
+    // tells when the action begins and when it has run: after Ctrl+C it has not, and PowerShell runs it again.
     private static ScriptBlock Guard(ScriptBlock action) =>
-        ScriptBlock.Create($"try {{ . {{{action}\n}} @args }} catch {{ & {{ [CmdletBinding()] param($e) $PSCmdlet.WriteError($e) }} $_ }}");
+        ScriptBlock.Create(
+            $"$args[2].Invoke($true); try {{ . {{{action}\n}} $args[0] $args[1] }} catch {{ & {{ [CmdletBinding()] param($e) $PSCmdlet.WriteError($e) }} $_ }}; $args[2].Invoke($false)");
 
     private void Stop()
     {
@@ -98,7 +103,6 @@ internal sealed class MessagePump : IDisposable
         {
             while (_triggersLeft > 0 && await subscription.WaitToReadAsync(_stopped).ConfigureAwait(false))
             {
-                _triggersLeft--;
                 await HandOverAsync(subscription).ConfigureAwait(false);
             }
         }
@@ -119,16 +123,65 @@ internal sealed class MessagePump : IDisposable
 
     private async ValueTask HandOverAsync(MqttSubscription subscription)
     {
+        if (!TryTake(subscription, out MqttMessage[] messages))
+        {
+            return;
+        }
+
+        Turn turn = new(messages) { MayBeFollowed = true };
+        Begin(turn);
+        await TurnsHaveEndedAsync(turn.Ended).ConfigureAwait(false);
+    }
+
+    // Waits for the action, and the one that may follow it. One that was left by a break or an exit of the user's does not say that it has run: the marker
+    // shows it. It also wakes a runspace whose pipeline ended just when the event came, and so did not see it.
+    private async Task TurnsHaveEndedAsync(TaskCompletionSource ended)
+    {
+        bool isMarked = false;
+        while (!ended.Task.IsCompleted)
+        {
+            Turn turn = _turn!;
+            if (!isMarked && !await EndsSoonAsync(ended.Task).ConfigureAwait(false) && ReferenceEquals(turn, _turn))
+            {
+                isMarked = true;
+                Mark(() =>
+                {
+                    isMarked = false;
+                    End(turn, mayBeFollowed: false);
+                });
+            }
+            else if (isMarked)
+            {
+                await EndsSoonAsync(ended.Task).ConfigureAwait(false);
+            }
+        }
+    }
+
+    private async ValueTask<bool> EndsSoonAsync(Task task)
+    {
+        if (task.IsCompleted)
+        {
+            return true;
+        }
+
+        try
+        {
+            await task.WaitAsync(s_patience, _stopped).ConfigureAwait(false);
+            return true;
+        }
+        catch (TimeoutException)
+        {
+            return false;
+        }
+    }
+
+    // A single message is acknowledged when its action has run; those of a batch when they are handed to it.
+    private bool TryTake(MqttSubscription subscription, out MqttMessage[] messages)
+    {
         if (_batchSize == 1)
         {
-            // Acknowledged when the action has run, not before.
-            if (subscription.TryPeek(out MqttMessage? message))
-            {
-                await RunActionAsync([message]).ConfigureAwait(false);
-                subscription.Advance();
-            }
-
-            return;
+            messages = subscription.TryPeek(out MqttMessage? message) ? [message] : [];
+            return messages.Length > 0;
         }
 
         List<MqttMessage> batch = [];
@@ -137,36 +190,97 @@ internal sealed class MessagePump : IDisposable
             batch.Add(next);
         }
 
-        if (batch.Count > 0)
+        messages = [.. batch];
+        return messages.Length > 0;
+    }
+
+    private void Begin(Turn turn)
+    {
+        _triggersLeft--;
+        _turn = turn;
+        Raise(_subscriber.SourceIdentifier, [_source, new MqttMessageReceivedEventArgs(turn.Messages), (Action<bool>)(begins => Step(turn, begins))], _messageData);
+    }
+
+    // Called by the action's frame, on the pipeline thread, before the action and after it.
+    private void Step(Turn turn, bool begins)
+    {
+        if (begins)
         {
-            await RunActionAsync([.. batch]).ConfigureAwait(false);
+            _earlierErrors.AddRange(Job.Error.ReadAll());
+        }
+        else
+        {
+            End(turn, turn.MayBeFollowed);
         }
     }
 
-    private async Task RunActionAsync(MqttMessage[] messages)
+    private void End(Turn turn, bool mayBeFollowed)
     {
-        // PowerShell keeps the errors of the last event only.
-        Collection<ErrorRecord> earlier = Job.Error.ReadAll();
-        Raise(_subscriber.SourceIdentifier, _source, new MqttMessageReceivedEventArgs(messages), _messageData);
-        await ActionsHaveRunAsync().ConfigureAwait(false);
-        for (int i = 0; i < earlier.Count && Job.Error.Count < ErrorsKept; i++)
+        if (!turn.TryEnd())
         {
-            Job.Error.Insert(i, earlier[i]);
+            return;
         }
+
+        MqttSubscription subscription = _source.Subscription!;
+        if (_batchSize == 1)
+        {
+            subscription.Advance();
+        }
+
+        if (_earlierErrors.Count > 0)
+        {
+            Mark(() =>
+            {
+                RestoreErrors();
+                turn.Ended.TrySetResult();
+            });
+            return;
+        }
+
+        // A second event for the same round of PowerShell's costs next to nothing: it need not be woken for it.
+        if (mayBeFollowed && _triggersLeft > 0 && !_stopped.IsCancellationRequested && TryTake(subscription, out MqttMessage[] messages))
+        {
+            Begin(new Turn(messages, turn.Ended));
+        }
+        else
+        {
+            turn.Ended.TrySetResult();
+        }
+    }
+
+    // PowerShell keeps the errors of the last event only. By now they are in the job.
+    private void RestoreErrors()
+    {
+        for (int i = 0; i < _earlierErrors.Count && Job.Error.Count < ErrorsKept; i++)
+        {
+            Job.Error.Insert(i, _earlierErrors[i]);
+        }
+
+        _earlierErrors.Clear();
     }
 
     // PowerShell runs actions one after the other, in the order of their events: so the action of the marker runs last.
-    private async Task ActionsHaveRunAsync()
+    private void Mark(Action action) => Raise(_markerIdentifier, [action, EventArgs.Empty], null);
+
+    private void Raise(string identifier, object[] arguments, PSObject? data)
     {
-        TaskCompletionSource ran = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        Raise(_markerIdentifier, (Action)(() => ran.TrySetResult()), EventArgs.Empty, null);
-        await ran.Task.WaitAsync(_stopped).ConfigureAwait(false);
+        _events.GenerateEvent(identifier, arguments[0], arguments, data, processInCurrentThread: true, waitForCompletionInCurrentThread: false);
+        _actions.HaveCome();
     }
 
-    private void Raise(string identifier, object sender, EventArgs arguments, PSObject? data)
+    // An event whose action runs, or waits to.
+    private sealed class Turn(MqttMessage[] messages, TaskCompletionSource? ended = null)
     {
-        _events.GenerateEvent(identifier, sender, [sender, arguments], data, processInCurrentThread: true, waitForCompletionInCurrentThread: false);
-        _actions.HaveCome();
+        private int _hasEnded;
+
+        public MqttMessage[] Messages { get; } = messages;
+
+        // Set when the last turn of a round has ended.
+        public TaskCompletionSource Ended { get; } = ended ?? new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public bool MayBeFollowed { get; init; }
+
+        public bool TryEnd() => Interlocked.Exchange(ref _hasEnded, 1) == 0;
     }
 
     /// <summary>How an action is to be called: the parameters of Register-ObjectEvent.</summary>

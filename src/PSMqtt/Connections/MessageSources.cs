@@ -26,7 +26,7 @@ internal sealed class MessageSources : IDisposable
         _waits = CancellationTokenSource.CreateLinkedTokenSource(stop);
         if (connection is not null)
         {
-            connection.Disconnected += OnDisconnected;
+            connection.Client.Disconnected += OnDisconnected;
             connection.SubscriptionsChanged += OnChanged;
         }
 
@@ -89,7 +89,7 @@ internal sealed class MessageSources : IDisposable
     {
         if (_connection is not null)
         {
-            _connection.Disconnected -= OnDisconnected;
+            _connection.Client.Disconnected -= OnDisconnected;
             _connection.SubscriptionsChanged -= OnChanged;
         }
 

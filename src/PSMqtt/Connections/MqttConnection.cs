@@ -16,6 +16,10 @@ public sealed class MqttConnection : IAsyncDisposable, IDisposable
     private readonly List<MqttSubscription> _subscriptions = [];
     private readonly List<MqttSubscription> _queues = [];
     private readonly IReadOnlyList<IDisposable> _resources;
+    private readonly ConnectionEvents _events;
+    private EventHandler<MqttPublishedEventArgs>? _published;
+    private EventHandler<MqttSubscriptionAnsweredEventArgs>? _subscribed;
+    private EventHandler<MqttSubscriptionAnsweredEventArgs>? _unsubscribed;
     private Task? _closing;
 
     internal MqttConnection(MqttClient client, string? name, MqttSubscriptionOptions subscriptionDefaults, IReadOnlyList<IDisposable> resources)
@@ -25,10 +29,14 @@ public sealed class MqttConnection : IAsyncDisposable, IDisposable
         Id = Interlocked.Increment(ref s_lastId);
         Name = name ?? $"mqtt{Id}";
         Client = client;
-        client.Connecting += (_, step) => Connecting?.Invoke(this, step);
-        client.Connected += (_, step) => Connected?.Invoke(this, step);
-        client.ConnectFailed += (_, step) => ConnectFailed?.Invoke(this, step);
-        client.Disconnected += (_, step) => Disconnected?.Invoke(this, step);
+        Blockage = new BlockageWatch(client);
+        _events = new ConnectionEvents(this);
+        client.Connecting += (_, step) => _events.Raise(Connecting, step);
+        client.Connected += (_, step) => _events.Raise(Connected, step);
+        client.ConnectFailed += (_, step) => _events.Raise(ConnectFailed, step);
+        client.Disconnected += (_, step) => _events.Raise(Disconnected, step);
+        client.StateChanged += (_, step) => _events.Raise(StateChanged, step);
+        client.MessageDropped += (_, drop) => _events.Raise(MessageDropped, drop);
         OfClient.Add(client, this);
     }
 
@@ -43,6 +51,102 @@ public sealed class MqttConnection : IAsyncDisposable, IDisposable
 
     /// <summary>Raised when a connection has ended, by its owner, the server or the network.</summary>
     public event EventHandler<MqttConnectionEventArgs>? Disconnected;
+
+    /// <summary>Raised with each of these four, in one sequence: State, Explanation, Error, ReasonCode and RetryIn say what has happened.</summary>
+    public event EventHandler<MqttConnectionEventArgs>? StateChanged;
+
+    /// <summary>Raised when a full queue has dropped messages: once for a subscription, until the handlers have run.</summary>
+    public event EventHandler<MqttMessageDroppedEventArgs>? MessageDropped;
+
+    /// <summary>Raised when a message sent over this connection has had its last acknowledgement, or a rejection; with QoS 0 when it is on its way.</summary>
+    public event EventHandler<MqttPublishedEventArgs>? Published
+    {
+        add
+        {
+            lock (_lock)
+            {
+                // The engine makes the event only where somebody wants it.
+                if (_published is null)
+                {
+                    Client.Published += OnPublished;
+                }
+
+                _published += value;
+            }
+        }
+
+        remove
+        {
+            lock (_lock)
+            {
+                _published -= value;
+                if (_published is null)
+                {
+                    Client.Published -= OnPublished;
+                }
+            }
+        }
+    }
+
+    /// <summary>Raised when the server has answered a SUBSCRIBE: for each filter, with the granted QoS or the reason why not.</summary>
+    public event EventHandler<MqttSubscriptionAnsweredEventArgs>? Subscribed
+    {
+        add
+        {
+            lock (_lock)
+            {
+                // The engine makes the event only where somebody wants it.
+                if (_subscribed is null)
+                {
+                    Client.Subscribed += OnSubscribed;
+                }
+
+                _subscribed += value;
+            }
+        }
+
+        remove
+        {
+            lock (_lock)
+            {
+                _subscribed -= value;
+                if (_subscribed is null)
+                {
+                    Client.Subscribed -= OnSubscribed;
+                }
+            }
+        }
+    }
+
+    /// <summary>Raised when the server has answered an UNSUBSCRIBE: for each filter.</summary>
+    public event EventHandler<MqttSubscriptionAnsweredEventArgs>? Unsubscribed
+    {
+        add
+        {
+            lock (_lock)
+            {
+                // The engine makes the event only where somebody wants it.
+                if (_unsubscribed is null)
+                {
+                    Client.Unsubscribed += OnUnsubscribed;
+                }
+
+                _unsubscribed += value;
+            }
+        }
+
+        remove
+        {
+            lock (_lock)
+            {
+                _unsubscribed -= value;
+                if (_unsubscribed is null)
+                {
+                    Client.Unsubscribed -= OnUnsubscribed;
+                }
+            }
+        }
+    }
 
     /// <summary>A number that no other connection of this process has.</summary>
     public int Id { get; }
@@ -125,6 +229,9 @@ public sealed class MqttConnection : IAsyncDisposable, IDisposable
     /// <summary>Every count, taken at one moment.</summary>
     public MqttClientCounters Counters => Client.Counters;
 
+    /// <summary>Events of this connection that were dropped because their handlers are slower than they come: 100,000 may wait.</summary>
+    public long EventsDropped => _events.Dropped;
+
     /// <summary>What went wrong last; <see langword="null"/> when nothing has.</summary>
     public Exception? LastError => Client.LastError;
 
@@ -144,6 +251,12 @@ public sealed class MqttConnection : IAsyncDisposable, IDisposable
 
     /// <summary>How subscriptions keep messages if they do not say otherwise.</summary>
     internal MqttSubscriptionOptions SubscriptionDefaults { get; }
+
+    /// <summary>Topics that commands have sent to.</summary>
+    internal RecentNames SentTopics { get; } = new(200);
+
+    /// <summary>Whether a subscription that nobody reads holds up the connection, for the cmdlets to warn of.</summary>
+    internal BlockageWatch Blockage { get; }
 
     private MqttConnectResult? Result => Client.ConnectResult;
 
@@ -194,6 +307,12 @@ public sealed class MqttConnection : IAsyncDisposable, IDisposable
             return _closing ??= Task.Run(() => DisconnectAndDisposeAsync(options, cancellationToken), CancellationToken.None);
         }
     }
+
+    private void OnPublished(object? sender, MqttPublishedEventArgs args) => _events.Raise(_published, args);
+
+    private void OnSubscribed(object? sender, MqttSubscriptionAnsweredEventArgs args) => _events.Raise(_subscribed, args);
+
+    private void OnUnsubscribed(object? sender, MqttSubscriptionAnsweredEventArgs args) => _events.Raise(_unsubscribed, args);
 
     // A subscription that has ended stays as long as it has messages to take.
     private MqttSubscription[] Snapshot(List<MqttSubscription> subscriptions)

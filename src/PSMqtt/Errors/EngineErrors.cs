@@ -27,6 +27,7 @@ internal static class EngineErrors
     {
         MqttConnectException connect => KindOf(connect.Failure),
         MqttOperationException operation => KindOf(operation.Operation, operation.Failure),
+        MqttProtocolException { ReasonCode: MqttReasonCode.ReceiveMaximumExceeded } => MqttErrors.ReceiveMaximumExceeded,
         MqttProtocolException => MqttErrors.ProtocolError,
         MqttCertificateException certificate => KindOf(certificate.Problem),
         TimeoutException => timeout,

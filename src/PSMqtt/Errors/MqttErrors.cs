@@ -152,6 +152,14 @@ internal static class MqttErrors
     public static readonly MqttErrorKind ReceiveTimeout = new(
         "MqttReceiveTimeout", ErrorCategory.OperationTimeout, "Check that messages are sent to this topic, or allow more time.");
 
+    public static readonly MqttErrorKind RequestTimeout = new(
+        "MqttRequestTimeout", ErrorCategory.OperationTimeout,
+        "Check that somebody answers requests on this topic and sends the correlation data back, or raise -TimeoutSeconds.");
+
+    public static readonly MqttErrorKind ReceiveMaximumExceeded = new(
+        "MqttReceiveMaximumExceeded", ErrorCategory.ProtocolError,
+        "Raise -ReceiveMaximum of New-MqttConnectionOption for a broker that does not keep to it, and report it to whoever makes the broker.");
+
     public static readonly MqttErrorKind ProtocolError = new(
         "MqttProtocolError", ErrorCategory.ProtocolError, "The peer broke the MQTT specification: report it to whoever makes it.");
 
@@ -187,6 +195,10 @@ internal static class MqttErrors
     public static readonly MqttErrorKind TopicRequired = new(
         "MqttTopicRequired", ErrorCategory.InvalidArgument,
         "Give -Topic, or pipe in MqttMessage objects or objects with the properties Topic and Payload.");
+
+    public static readonly MqttErrorKind ResponseTopicRequired = new(
+        "MqttResponseTopicRequired", ErrorCategory.InvalidArgument,
+        "Give -ResponseTopic: the topic on which the other side answers. On MQTT 5.0 the request carries it along.");
 
     public static readonly MqttErrorKind InvalidMessage = new(
         "MqttInvalidMessage", ErrorCategory.InvalidArgument, "Correct the part of the message that the error names.");
@@ -248,6 +260,12 @@ internal static class MqttErrors
 
     public static readonly MqttErrorKind SourceIdentifierInUse = new(
         "MqttSourceIdentifierInUse", ErrorCategory.ResourceExists, "Choose another -SourceIdentifier, or end the other one with Unregister-Event.");
+
+    public static readonly MqttErrorKind NoBroker = new(
+        "MqttNoBroker", ErrorCategory.ObjectNotFound, "Start-MqttBroker starts one.");
+
+    public static readonly MqttErrorKind BrokerAmbiguous = new(
+        "MqttBrokerAmbiguous", ErrorCategory.InvalidArgument, "Name it: Stop-MqttBroker -Name Broker1. For all of them: Get-MqttBroker | Stop-MqttBroker.");
 
     public static readonly MqttErrorKind InvalidReasonCode = new(
         "MqttInvalidReasonCode", ErrorCategory.InvalidArgument,

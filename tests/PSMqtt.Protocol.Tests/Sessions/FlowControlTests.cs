@@ -216,6 +216,36 @@ public sealed class FlowControlTests : SessionTest
         await second.ExpectDisconnectAsync(MqttReasonCode.ReceiveMaximumExceeded);
     }
 
+    [Fact(DisplayName = "a message that was taken and not acknowledged by hand is released when its subscription ends, in its turn, and names it until then")]
+    public async Task Unconfirmed()
+    {
+        (MqttClient client, ScriptedPeer peer) = await ConnectAsync(Options(MqttProtocolVersion.V500) with { ReceiveMaximum = 2 });
+        Task<MqttSubscription> subscribe = client.SubscribeAsync([new("manual", QoS1)], new MqttSubscriptionOptions { ManualAcknowledge = true });
+        SubscribePacket asked = await peer.ExpectAsync<SubscribePacket>();
+        await peer.SendAsync(new SubAckPacket { PacketIdentifier = asked.PacketIdentifier, ReasonCodes = [MqttReasonCode.GrantedQoS1] });
+        MqttSubscription manual = await Soon(subscribe);
+        MqttSubscription other = await SubscribeAsync(client, peer, "other");
+        await peer.SendPublishAsync("manual", "1", QoS1, 1);
+        MqttMessage taken = await ReadAsync(manual);
+        await peer.SendPublishAsync("other", "2", QoS1, 2);
+        await ReadAsync(other);
+        await BarrierAsync(peer);
+        Assert.Same(manual, client.BlockedBy);
+
+        Task unsubscribe = client.UnsubscribeAsync(manual);
+        UnsubscribePacket request = await peer.ExpectAsync<UnsubscribePacket>();
+        await ExpectAcknowledgementAsync(peer, MqttPacketType.PubAck, 1);
+        await ExpectAcknowledgementAsync(peer, MqttPacketType.PubAck, 2);
+        await peer.SendAsync(new UnsubAckPacket { PacketIdentifier = request.PacketIdentifier, ReasonCodes = [MqttReasonCode.Success] });
+        await Soon(unsubscribe);
+        Assert.Null(client.BlockedBy);
+        Assert.Equal(1, manual.DroppedCount);
+
+        // Too late to be of use, and no fault.
+        await client.AcknowledgeAsync(taken);
+        await BarrierAsync(peer);
+    }
+
     [Fact(DisplayName = "the subscription that holds back the server's window is named, and no other")]
     public async Task Blocked_by()
     {
