@@ -13,6 +13,7 @@
     Conformance
             makes docs/conformance.md anew of the names of the tests.
     Docs    makes the help that Get-Help shows of docs/en-US, as every build does, checks it against the cmdlets, and runs every example.
+    Bench   prints the tables of docs/performance.md as this machine has them; some ten minutes on an idle one.
     Clean   removes what was built.
 
     It needs the .NET SDK. Where there is no PowerShell, build.sh does the same.
@@ -24,7 +25,7 @@
     ./build.ps1 interop -Broker RabbitMQ
 #>
 param(
-    [ValidateSet('Build', 'Test', 'Demo', 'Fuzz', 'Chaos', 'Interop', 'Conformance', 'Docs', 'Clean')]
+    [ValidateSet('Build', 'Test', 'Demo', 'Fuzz', 'Chaos', 'Interop', 'Conformance', 'Docs', 'Bench', 'Clean')]
     [string] $Task = 'Build',
 
     # The broker that the demo and the interoperation tests use. Default: their own.
@@ -225,6 +226,12 @@ switch ($Task) {
         if (-not (Invoke-Build)) { exit 1 }
         Invoke-PesterFile @("$root/tests/PSMqtt.Tests/Help.Tests.ps1", "$root/tests/PSMqtt.Tests/Examples.Tests.ps1") $total
         if ($total.Failed) { exit 1 }
+    }
+    'Bench' {
+        if (-not (Invoke-Build)) { exit 1 }
+        & dotnet "$root/bench/PSMqtt.Benchmarks/bin/Release/net10.0/PSMqtt.Benchmarks.dll" end-to-end
+        # In a process of its own, where nothing else is loaded.
+        & ([Environment]::ProcessPath) -NoProfile -NonInteractive -File "$root/bench/Measure-Cmdlets.ps1"
     }
     'Clean' {
         & dotnet clean $solution -c Release -nologo -v quiet -clp:NoSummary

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Every task of this repository: ./build.sh build | test | demo [-Server <uri>] | fuzz [-Minutes <n>] [-Seed <n>] |
-#   chaos [-Messages <n>] [-Cuts <n>] [-Seed <n>] | interop [-Broker <name>] [-Server <uri>] | conformance | docs | clean
+#   chaos [-Messages <n>] [-Cuts <n>] [-Seed <n>] | interop [-Broker <name>] [-Server <uri>] | conformance | docs | bench | clean
 # Where there is PowerShell, build.ps1 does the work. Where there is only the .NET SDK, the test host stands in for it.
 set -uo pipefail
 
@@ -156,12 +156,16 @@ case "$task" in
         # The build has made the help of the pages; this says whether they are right, and runs what they show.
         build && dotnet "$host" test "$root/tests/PSMqtt.Tests/Help.Tests.ps1" "$root/tests/PSMqtt.Tests/Examples.Tests.ps1"
         ;;
+    bench)
+        # The table of the cmdlets needs PowerShell: bench/Measure-Cmdlets.ps1.
+        build && dotnet "$root/bench/PSMqtt.Benchmarks/bin/Release/net10.0/PSMqtt.Benchmarks.dll" end-to-end
+        ;;
     clean)
         dotnet clean "$root/PSMqtt.slnx" -c Release -nologo -v quiet -clp:NoSummary
         rm -rf "$root/out"
         ;;
     *)
-        echo "There is no task '$task'. The tasks: build, test, demo, fuzz, chaos, interop, conformance, docs, clean." >&2
+        echo "There is no task '$task'. The tasks: build, test, demo, fuzz, chaos, interop, conformance, docs, bench, clean." >&2
         exit 2
         ;;
 esac

@@ -10,7 +10,7 @@ namespace PSMqtt.Protocol.Connections;
 internal sealed class OutgoingBytes : IBufferWriter<byte>
 {
     /// <summary>Small, because thousands of idle connections each have one; it grows with the traffic.</summary>
-    private const int InitialCapacity = 256;
+    private const int InitialCapacity = 128;
 
     /// <summary>What one burst of large packets made it grow to is given back above this.</summary>
     private const int KeptCapacity = 1024 * 1024;

@@ -9,7 +9,7 @@ namespace PSMqtt.Protocol.Connections;
 internal sealed class ReceiveBuffer
 {
     /// <summary>Small, because thousands of idle connections each have one.</summary>
-    private const int InitialCapacity = 2 * 1024;
+    private const int InitialCapacity = 1024;
 
     /// <summary>What a busy connection reads at a time, and the most that is kept once a larger packet has been dealt with.</summary>
     private const int BusyCapacity = 256 * 1024;
