@@ -13,11 +13,13 @@
     FormatsToProcess     = @('PSMqtt.Format.ps1xml', 'PSMqtt.Broker.Format.ps1xml')
 
     CmdletsToExport      = @(
+        'Clear-MqttOutbox'
         'Confirm-MqttMessage'
         'Connect-Mqtt'
         'Disconnect-Mqtt'
         'Get-MqttBroker'
         'Get-MqttConnection'
+        'Get-MqttOutbox'
         'Get-MqttSubscription'
         'Invoke-MqttRequest'
         'New-MqttConnectionOption'

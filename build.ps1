@@ -14,6 +14,8 @@
             makes docs/conformance.md anew of the names of the tests.
     Docs    makes the help that Get-Help shows of docs/en-US, as every build does, checks it against the cmdlets, and runs every example.
     Bench   prints the tables of docs/performance.md as this machine has them; some ten minutes on an idle one.
+    Crash, Soak, Reconnect, Store
+            measures what holds under faults and load, as docs/reliability.md says: -Kills, -Seconds, -Connections, -Seed.
     Clean   removes what was built.
 
     It needs the .NET SDK. Where there is no PowerShell, build.sh does the same.
@@ -25,7 +27,7 @@
     ./build.ps1 interop -Broker RabbitMQ
 #>
 param(
-    [ValidateSet('Build', 'Test', 'Demo', 'Fuzz', 'Chaos', 'Interop', 'Conformance', 'Docs', 'Bench', 'Clean')]
+    [ValidateSet('Build', 'Test', 'Demo', 'Fuzz', 'Chaos', 'Interop', 'Conformance', 'Docs', 'Bench', 'Crash', 'Soak', 'Reconnect', 'Store', 'Clean')]
     [string] $Task = 'Build',
 
     # The broker that the demo and the interoperation tests use. Default: their own.
@@ -44,6 +46,18 @@ param(
 
     [ValidateRange(0, 100000)]
     [int] $Cuts = 110,
+
+    # How often to kill a sending process.
+    [ValidateRange(1, 100000)]
+    [int] $Kills = 200,
+
+    # How long to soak.
+    [ValidateRange(1, 604800)]
+    [int] $Seconds = 1800,
+
+    # How many connections to hold through a restart.
+    [ValidateRange(1, 50000)]
+    [int] $Connections = 2000,
 
     # Where to begin: the seed that a failure has named. Default: another one each time.
     [string] $Seed
@@ -232,6 +246,13 @@ switch ($Task) {
         & dotnet "$root/bench/PSMqtt.Benchmarks/bin/Release/net10.0/PSMqtt.Benchmarks.dll" end-to-end
         # In a process of its own, where nothing else is loaded.
         & ([Environment]::ProcessPath) -NoProfile -NonInteractive -File "$root/bench/Measure-Cmdlets.ps1"
+    }
+    { $_ -in 'Crash', 'Soak', 'Reconnect', 'Store' } {
+        if (-not (Invoke-Build)) { exit 1 }
+        $arguments = @($Task.ToLowerInvariant(), '-kills', $Kills, '-seconds', $Seconds, '-connections', $Connections)
+        if ($Seed) { $arguments += '-seed', $Seed }
+        & dotnet "$root/tests/PSMqtt.Reliability/bin/Release/net10.0/PSMqtt.Reliability.dll" @arguments
+        exit $LASTEXITCODE
     }
     'Clean' {
         & dotnet clean $solution -c Release -nologo -v quiet -clp:NoSummary

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Every task of this repository: ./build.sh build | test | demo [-Server <uri>] | fuzz [-Minutes <n>] [-Seed <n>] |
-#   chaos [-Messages <n>] [-Cuts <n>] [-Seed <n>] | interop [-Broker <name>] [-Server <uri>] | conformance | docs | bench | clean
+#   chaos [-Messages <n>] [-Cuts <n>] [-Seed <n>] | interop [-Broker <name>] [-Server <uri>] | conformance | docs | bench |
+#   crash [-Kills <n>] [-Seed <n>] | soak [-Seconds <n>] [-Seed <n>] | reconnect [-Connections <n>] | store [-Messages <n>] | clean
 # Where there is PowerShell, build.ps1 does the work. Where there is only the .NET SDK, the test host stands in for it.
 set -uo pipefail
 
@@ -149,6 +150,9 @@ case "$task" in
         PSMQTT_AEDES="$("$root/tests/install-aedes.sh")"
         engine_tests -class '*InteropTests'
         ;;
+    crash | soak | reconnect | store)
+        build && dotnet "$root/tests/PSMqtt.Reliability/bin/Release/net10.0/PSMqtt.Reliability.dll" "$task" "$@"
+        ;;
     conformance)
         PSMQTT_CONFORMANCE=write engine_tests -class '*ConformanceTests'
         ;;
@@ -165,7 +169,7 @@ case "$task" in
         rm -rf "$root/out"
         ;;
     *)
-        echo "There is no task '$task'. The tasks: build, test, demo, fuzz, chaos, interop, conformance, docs, bench, clean." >&2
+        echo "There is no task '$task'. The tasks: build, test, demo, fuzz, chaos, interop, conformance, docs, bench, crash, soak, reconnect, store, clean." >&2
         exit 2
         ;;
 esac

@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using PSMqtt.Protocol;
+using PSMqtt.Protocol.Sessions.Files;
 
 namespace PSMqtt;
 
@@ -26,6 +27,12 @@ public sealed class MqttConnectionOption
 
     /// <summary>The file that every packet is written to; <see langword="null"/>: none.</summary>
     public string? TracePath { get; internal init; }
+
+    /// <summary>What a message in a <c>-SessionPath</c> survives once it was accepted.</summary>
+    public SessionDurability SessionDurability { get; internal init; }
+
+    /// <summary>The most bytes that messages may take in a <c>-SessionPath</c>; <see langword="null"/>: 512 MiB.</summary>
+    public long? SessionSizeLimit { get; internal init; }
 
     /// <summary>The enhanced authentication method; <see langword="null"/>: none.</summary>
     public string? AuthenticationMethod { get; internal init; }

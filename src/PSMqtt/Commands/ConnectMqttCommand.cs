@@ -55,6 +55,14 @@ public sealed class ConnectMqttCommand : MqttCommand
     [Parameter]
     public SwitchParameter PersistentSession { get; set; }
 
+    /// <summary>
+    /// A directory that keeps our half of the session, with what was sent and not acknowledged yet: it survives the process. Implies -PersistentSession;
+    /// the client identifier is kept there too.
+    /// </summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? SessionPath { get; set; }
+
     /// <summary>How long the broker keeps the session after the connection is lost (MQTT 5.0), in seconds.</summary>
     [Parameter]
     [Seconds(0, uint.MaxValue, AllowInfinite = true)]
@@ -170,6 +178,7 @@ public sealed class ConnectMqttCommand : MqttCommand
         CredentialScript = CredentialScript,
         ProtocolVersion = ProtocolVersion,
         PersistentSession = PersistentSession,
+        SessionPath = SessionPath is null ? null : GetUnresolvedProviderPathFromPSPath(SessionPath),
         SessionExpiry = SessionExpiry,
         CleanStart = CleanStart,
         Tls = Tls,

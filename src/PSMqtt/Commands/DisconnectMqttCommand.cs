@@ -85,6 +85,7 @@ public sealed class DisconnectMqttCommand : MqttCommand
         {
             // Ctrl+C ends the wait for what is in flight; the rest of the goodbye, which the peer may draw out, happens without the pipeline.
             WaitFor(connection.CloseAsync(options, StopToken).WaitAsync(StopToken));
+            SayWhatRemains(connection);
         }
         catch (Exception exception) when (exception is not PipelineStoppedException)
         {
@@ -94,6 +95,18 @@ public sealed class DisconnectMqttCommand : MqttCommand
             }
 
             WriteError(EngineErrors.ToRecord(exception, connection, MqttErrors.DisconnectTimeout));
+        }
+    }
+
+    // Nothing of it is lost, but it is not delivered either.
+    private void SayWhatRemains(MqttConnection connection)
+    {
+        int remaining = connection.Waiting + connection.InFlight;
+        if (connection.SessionPath is { } path && remaining > 0 && !Discard)
+        {
+            WriteWarning(
+                $"{remaining} message{(remaining == 1 ? " is" : "s are")} not acknowledged by the broker yet and stay{(remaining == 1 ? "s" : string.Empty)} in "
+                + $"'{path}': the next connection with that -SessionPath delivers {(remaining == 1 ? "it" : "them")}. Get-MqttOutbox shows what waits.");
         }
     }
 }

@@ -6,6 +6,7 @@ using System.Security.Cryptography.X509Certificates;
 using PSMqtt.Errors;
 using PSMqtt.Parameters;
 using PSMqtt.Protocol;
+using PSMqtt.Protocol.Sessions.Files;
 using PSMqtt.Protocol.Transports;
 
 namespace PSMqtt.Commands;
@@ -153,6 +154,15 @@ public sealed class NewMqttConnectionOptionCommand : PSCmdlet
     [Parameter]
     public SwitchParameter Bridge { get; set; }
 
+    /// <summary>What a message survives once a connection with -SessionPath has accepted it: a power failure (Flush), or the end of the process (Write).</summary>
+    [Parameter]
+    public SessionDurability SessionDurability { get; set; } = SessionDurability.Flush;
+
+    /// <summary>The most bytes that messages may take in the directory of -SessionPath. Default: 512 MiB.</summary>
+    [Parameter]
+    [ValidateRange(4096, long.MaxValue)]
+    public long SessionSizeLimit { get; set; } = 512L * 1024 * 1024;
+
     /// <summary>A file to append every step and every packet to, without secrets.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
@@ -190,6 +200,8 @@ public sealed class NewMqttConnectionOptionCommand : PSCmdlet
         WriteObject(new MqttConnectionOption(client, subscription)
         {
             TracePath = TracePath is null ? null : GetUnresolvedProviderPathFromPSPath(TracePath),
+            SessionDurability = SessionDurability,
+            SessionSizeLimit = SessionSizeLimit,
             AuthenticationMethod = AuthenticationMethod,
             AuthenticationScript = AuthenticationScript,
         });

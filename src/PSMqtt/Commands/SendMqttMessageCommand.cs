@@ -4,6 +4,7 @@ using PSMqtt.Completion;
 using PSMqtt.Errors;
 using PSMqtt.Payloads;
 using PSMqtt.Protocol;
+using PSMqtt.Protocol.Sessions;
 using PSMqtt.Protocol.Topics;
 
 namespace PSMqtt.Commands;
@@ -142,10 +143,8 @@ public sealed class SendMqttMessageCommand : MessageCommand, IDynamicParameters
             return;
         }
 
-        if (!NoWait)
-        {
-            WaitFor(_publisher.FlushAsync(StopToken), _drain);
-        }
+        // With -NoWait too, what is kept on disk is accepted when it is there.
+        WaitFor(NoWait ? _publisher.CommitAsync(StopToken) : _publisher.FlushAsync(StopToken), _drain);
 
         Drain();
         CloseOwnConnection(TimeoutSeconds);
@@ -280,7 +279,8 @@ public sealed class SendMqttMessageCommand : MessageCommand, IDynamicParameters
                 WaitFor(posted.AsTask(), _drain);
             }
         }
-        catch (Exception exception) when (exception is ArgumentException or MqttOperationException or TimeoutException or OperationCanceledException or ObjectDisposedException)
+        catch (Exception exception) when (exception is ArgumentException or MqttOperationException or TimeoutException or OperationCanceledException
+            or ObjectDisposedException or SessionStoreException)
         {
             Report(exception, message);
         }

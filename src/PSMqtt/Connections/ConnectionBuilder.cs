@@ -3,6 +3,7 @@ using System.Management.Automation;
 using System.Net;
 using PSMqtt.Errors;
 using PSMqtt.Protocol;
+using PSMqtt.Protocol.Sessions;
 using PSMqtt.Protocol.Transports;
 
 namespace PSMqtt.Connections;
@@ -39,6 +40,13 @@ internal sealed class ConnectionBuilder(PSCmdlet cmdlet, ConnectionSettings sett
                 options = options with { Trace = trace.Write };
             }
 
+            if (settings.SessionPath is { } directory)
+            {
+                SessionDirectory session = SessionDirectory.Open(directory, settings.ClientId, settings.Option);
+                resources.Add(session);
+                options = options with { SessionStore = session.Store, ClientId = session.Store.ClientId };
+            }
+
             return new MqttConnection(new MqttClient(options), settings.Name, settings.Option?.Subscription ?? new MqttSubscriptionOptions(), resources);
         }
         catch (Exception exception) when (exception is ArgumentException or IOException or UnauthorizedAccessException)
@@ -46,6 +54,7 @@ internal sealed class ConnectionBuilder(PSCmdlet cmdlet, ConnectionSettings sett
             resources.ForEach(static resource => resource.Dispose());
             Fail(exception is ArgumentException
                 ? MqttErrors.InvalidOption.ToRecord(exception, null)
+                : exception is SessionStoreException ? EngineErrors.ToRecord(exception, settings.SessionPath)
                 : MqttErrors.FileUnreadable.ToRecord(exception, settings.Option?.TracePath));
             return null;
         }
@@ -64,6 +73,7 @@ internal sealed class ConnectionBuilder(PSCmdlet cmdlet, ConnectionSettings sett
         MqttEndpoint[] servers = Array.ConvertAll(settings.Server, ParseServer);
         CheckTls(servers);
         MqttClientOptions options = settings.Option?.Client ?? MqttConnectionOption.ClientDefaults;
+        bool isKept = settings.PersistentSession || settings.SessionPath is not null;
         return options with
         {
             Servers = servers,
@@ -75,9 +85,9 @@ internal sealed class ConnectionBuilder(PSCmdlet cmdlet, ConnectionSettings sett
                 { Password: { } password } => Credentials.From(null, password),
                 _ => null,
             },
-            PersistentSession = settings.PersistentSession,
-            CleanStart = settings.CleanStart || !settings.PersistentSession,
-            SessionExpiry = settings.SessionExpiry ?? (settings.PersistentSession ? Timeout.InfiniteTimeSpan : options.SessionExpiry),
+            PersistentSession = isKept,
+            CleanStart = settings.CleanStart || !isKept,
+            SessionExpiry = settings.SessionExpiry ?? (isKept ? Timeout.InfiniteTimeSpan : options.SessionExpiry),
             KeepAlive = settings.KeepAlive,
             Will = settings.Will,
             WillDelay = settings.WillDelay ?? TimeSpan.Zero,
@@ -147,7 +157,15 @@ internal sealed class ConnectionBuilder(PSCmdlet cmdlet, ConnectionSettings sett
     // Found here, before anything is sent: what a broker would refuse with a code that says less.
     private void CheckCombinations()
     {
-        if (settings is { PersistentSession: true, ClientId.Length: 0 })
+        if (settings is { CleanStart: true, SessionPath: not null })
+        {
+            Fail(MqttErrors.InvalidOption.ToRecord(
+                "-CleanStart and -SessionPath contradict each other: what is kept on disk would be kept for nothing. Leave -CleanStart out; Disconnect-Mqtt "
+                + "-Discard forgets a session on both sides, and Clear-MqttOutbox removes what waits.",
+                null));
+        }
+
+        if (settings is { PersistentSession: true, ClientId.Length: 0, SessionPath: null })
         {
             Fail(MqttErrors.ClientIdRequired.ToRecord("-PersistentSession needs -ClientId: the broker finds the session again by it.", null));
         }

@@ -23,6 +23,9 @@ internal sealed record ConnectionSettings
 
     public bool PersistentSession { get; init; }
 
+    /// <summary>The directory that keeps the session, as a full path; <see langword="null"/>: none.</summary>
+    public string? SessionPath { get; init; }
+
     public TimeSpan? SessionExpiry { get; init; }
 
     public bool CleanStart { get; init; }

@@ -1,4 +1,5 @@
 using PSMqtt.Protocol;
+using PSMqtt.Protocol.Sessions.Files;
 using PSMqtt.Protocol.Transports;
 
 namespace PSMqtt.Connections;
@@ -30,6 +31,12 @@ internal static class ConnectionWarnings
             {
                 yield return $"The password is sent unencrypted to '{server}': anybody on the way can read it. Connect with TLS: mqtts://, wss:// or -Tls.";
             }
+        }
+
+        if (options.SessionStore is FileSessionStore { DamagedLogPath: { } damaged } session)
+        {
+            yield return $"The session in '{session.Directory}' was damaged: {session.Damage.Sum(static damage => damage.Length)} bytes of its log could not be "
+                + $"read, and a message they belonged to may be lost or be sent twice. Everything else was saved; the log as it was found is '{damaged}'.";
         }
 
         if (options.Proxy is { Address: { IsLoopback: false } proxy, Credential: var credential } && (credential is not null || proxy.UserInfo.Length > 0))

@@ -1,6 +1,7 @@
 using System.Management.Automation;
 using PSMqtt.Connections;
 using PSMqtt.Protocol;
+using PSMqtt.Protocol.Sessions.Files;
 
 namespace PSMqtt;
 
@@ -223,6 +224,15 @@ public sealed class MqttConnection : IAsyncDisposable, IDisposable
     /// <summary>Messages of QoS 1 and 2 that wait for the server's acknowledgement.</summary>
     public int InFlight => Client.Counters.InFlight;
 
+    /// <summary>Messages of ours that wait to be sent: for a connection, or for their turn.</summary>
+    public int Waiting => Client.Counters.Queued;
+
+    /// <summary>Messages of ours that expired while they waited.</summary>
+    public long MessagesExpired => Client.Counters.MessagesExpired;
+
+    /// <summary>The directory that keeps the session (<c>Connect-Mqtt -SessionPath</c>); <see langword="null"/>: none does.</summary>
+    public string? SessionPath => (Client.Options.SessionStore as FileSessionStore)?.Directory;
+
     /// <summary>How often the connection has been made again.</summary>
     public long Reconnects => Client.Counters.Reconnects;
 
@@ -335,7 +345,14 @@ public sealed class MqttConnection : IAsyncDisposable, IDisposable
             await Client.DisposeAsync().ConfigureAwait(false);
             foreach (IDisposable resource in _resources)
             {
-                resource.Dispose();
+                if (resource is IAsyncDisposable files)
+                {
+                    await files.DisposeAsync().ConfigureAwait(false);
+                }
+                else
+                {
+                    resource.Dispose();
+                }
             }
 
             LiveConnections.Remove(this);

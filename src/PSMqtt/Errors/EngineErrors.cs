@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using PSMqtt.Protocol;
+using PSMqtt.Protocol.Sessions;
 using PSMqtt.Protocol.Transports;
 
 namespace PSMqtt.Errors;
@@ -30,6 +31,7 @@ internal static class EngineErrors
         MqttProtocolException { ReasonCode: MqttReasonCode.ReceiveMaximumExceeded } => MqttErrors.ReceiveMaximumExceeded,
         MqttProtocolException => MqttErrors.ProtocolError,
         MqttCertificateException certificate => KindOf(certificate.Problem),
+        SessionStoreException store => KindOf(store.Failure),
         TimeoutException => timeout,
         ArgumentException => argument,
         ObjectDisposedException => MqttErrors.NotConnected,
@@ -46,6 +48,20 @@ internal static class EngineErrors
         MqttCertificateProblem.KeyMismatch => MqttErrors.CertificateKeyMismatch,
         MqttCertificateProblem.PasswordMissing => MqttErrors.CertificatePasswordRequired,
         MqttCertificateProblem.WrongPassword => MqttErrors.CertificateWrongPassword,
+        _ => MqttErrors.Unexpected,
+    };
+
+    internal static MqttErrorKind KindOf(SessionStoreFailure failure) => failure switch
+    {
+        SessionStoreFailure.InUse => MqttErrors.SessionInUse,
+        SessionStoreFailure.ClientIdMismatch => MqttErrors.SessionClientIdMismatch,
+        SessionStoreFailure.NotFound => MqttErrors.SessionNotFound,
+        SessionStoreFailure.AccessDenied => MqttErrors.SessionAccessDenied,
+        SessionStoreFailure.NotASessionLog => MqttErrors.SessionInvalid,
+        SessionStoreFailure.UnsupportedVersion => MqttErrors.SessionVersionUnsupported,
+        SessionStoreFailure.Full => MqttErrors.SessionFull,
+        SessionStoreFailure.DiskFull => MqttErrors.SessionDiskFull,
+        SessionStoreFailure.InputOutput => MqttErrors.SessionUnusable,
         _ => MqttErrors.Unexpected,
     };
 

@@ -176,6 +176,35 @@ internal static class MqttErrors
     public static readonly MqttErrorKind ClientIdRequired = new(
         "MqttClientIdRequired", ErrorCategory.InvalidArgument, "Give -ClientId: a session can only be found again by the client identifier it was made with.");
 
+    // Sessions on disk: one for every SessionStoreFailure.
+    public static readonly MqttErrorKind SessionInUse = new(
+        "MqttSessionInUse", ErrorCategory.ResourceBusy, "Wait until the other process has ended, disconnect its connection, or use another -SessionPath.");
+
+    public static readonly MqttErrorKind SessionClientIdMismatch = new(
+        "MqttSessionClientIdMismatch", ErrorCategory.InvalidArgument, "Leave -ClientId out: the session's own is used then. Or use another -SessionPath.");
+
+    public static readonly MqttErrorKind SessionNotFound = new(
+        "MqttSessionNotFound", ErrorCategory.ObjectNotFound, "Check the path: it is that of a directory that was given to Connect-Mqtt -SessionPath.");
+
+    public static readonly MqttErrorKind SessionAccessDenied = new(
+        "MqttSessionAccessDenied", ErrorCategory.PermissionDenied, "Change the permissions of the directory, or use another -SessionPath.");
+
+    public static readonly MqttErrorKind SessionInvalid = new(
+        "MqttSessionInvalid", ErrorCategory.InvalidData, "Move the file session.log away to begin a new session, or use another -SessionPath.");
+
+    public static readonly MqttErrorKind SessionVersionUnsupported = new(
+        "MqttSessionVersionUnsupported", ErrorCategory.InvalidData, "Use the version of PSMqtt that has made the session, or another -SessionPath.");
+
+    public static readonly MqttErrorKind SessionFull = new(
+        "MqttSessionFull", ErrorCategory.LimitsExceeded,
+        "Let the broker take what waits, remove it with Clear-MqttOutbox, or raise -SessionSizeLimit of New-MqttConnectionOption.");
+
+    public static readonly MqttErrorKind SessionDiskFull = new(
+        "MqttSessionDiskFull", ErrorCategory.WriteError, "Make room on the disk of the session's directory: what was accepted before is safe.");
+
+    public static readonly MqttErrorKind SessionUnusable = new(
+        "MqttSessionUnusable", ErrorCategory.WriteError, "Check the disk of the session's directory: the message says what the system reported.");
+
     public static readonly MqttErrorKind ConnectionNameInUse = new(
         "MqttConnectionNameInUse", ErrorCategory.ResourceExists, "Choose another -Name, or end the other connection with Disconnect-Mqtt.");
 
