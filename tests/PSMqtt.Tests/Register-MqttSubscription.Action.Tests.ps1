@@ -77,7 +77,7 @@ Describe 'Register-MqttSubscription -Action' {
             $Event.MessageData.Add("$($EventArgs.Message)")
         }
         1..3 | Send-MqttMessage action/error -QoS 1
-        Wait-Until { $seen.Count -eq 2 }
+        Wait-Until { $seen.Count -eq 2 -and $job.Error.Count -gt 0 }
         $seen | Should -Be '1', '3'
         "$($job.Error)" | Should -BeLike '*two is bad*'
     }

@@ -97,7 +97,7 @@ public sealed class ClientRulesTests : ConnectionTest
     [InlineData(V500)]
     public async Task Pings(MqttProtocolVersion version)
     {
-        (MqttClient _, ScriptedPeer peer) = await ConnectAsync(Options(version) with { KeepAlive = TimeSpan.FromSeconds(1) });
+        (MqttClient _, ScriptedPeer peer) = await ConnectAsync(Options(version) with { KeepAlive = TimeSpan.FromSeconds(3) });
         for (int time = 0; time < 2; time++)
         {
             await peer.ExpectPingReqAsync();

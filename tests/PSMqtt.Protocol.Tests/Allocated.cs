@@ -1,4 +1,4 @@
-namespace PSMqtt.Protocol.Tests.Packets;
+namespace PSMqtt.Protocol.Tests;
 
 /// <summary>Counts the bytes that something allocates on the thread it runs on.</summary>
 internal static class Allocated
