@@ -43,7 +43,7 @@ try {
                 status { [ordered]@{ ok = $true; speed = $speed; celsius = 61.5 } }
                 speed { $speed = $command.to; [ordered]@{ ok = $true; speed = $speed } }
                 stop { $speed = 0; [ordered]@{ ok = $true; speed = 0 } }
-                default { [ordered]@{ ok = $false; error = "There is no command '$($command.do)'." } }
+                default { [ordered]@{ ok = $false; error = "unknown command: $($command.do)" } }
             }
             Send-MqttMessage $_.ResponseTopic $answer -CorrelationData $_.CorrelationData -QoS 1
         }
@@ -51,7 +51,7 @@ try {
     }
     $null = Receive-MqttMessage -Subscription $online -Count 1 -TimeoutSeconds 60 -Connection $connection
 
-    $commands = @{ do = 'status' }, @{ do = 'speed'; to = 1200 }, @{ do = 'status' }, @{ do = 'dance' }, @{ do = 'stop' }
+    $commands = @{ do = 'status' }, [ordered]@{ do = 'speed'; to = 1200 }, @{ do = 'status' }, @{ do = 'dance' }, @{ do = 'stop' }
     "Asking $device over $($connection.Server):"
     foreach ($command in $commands) {
         $watch = [Diagnostics.Stopwatch]::StartNew()

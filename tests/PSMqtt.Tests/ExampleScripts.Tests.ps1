@@ -7,7 +7,7 @@ BeforeDiscovery {
         @{ Script = 'Bridge.ps1'; Prints = '50 readings went from mqtt://.+ to mqtt://', 'pump1/pressure +16 +16 ', 'pump3/pressure +17 +17 ' }
         @{ Script = 'SensorFeed.ps1'; Prints = '\d+ bytes in .+\.csv', '(?m)^(attic|cellar|kitchen) +\d+ ' }
         @{ Script = 'Invoke-LeakRunbook.ps1'; Prints = 'wet +stopped the pump' }
-        @{ Script = 'DeviceRequest.ps1'; Prints = '"speed":1200', "There is no command 'dance'", 'the device has gone: ' }
+        @{ Script = 'DeviceRequest.ps1'; Prints = '"speed":1200', 'unknown command: dance', 'the device has gone: ' }
         @{ Script = 'SharedWorkers.ps1'; Prints = '60 jobs, each done once, by 4 workers', '(?m)^worker4 +15 +\d+ = \d+' }
         @{ Script = 'AlarmEvents.ps1'; Prints = 'tank 3: overflow', 'all clear', 'through 4 events; the connection was made again 1 times' }
     )
