@@ -121,9 +121,9 @@ Describe 'events of a connection' {
         $null = Register-ObjectEvent $own Disconnected -SourceIdentifier own.gone
         try {
             Disconnect-Mqtt own
-            $event = Wait-Event own.gone -Timeout 30
-            $event.Sender.Name | Should -Be 'own'
-            $event.SourceEventArgs.Explanation | Should -Not -BeNullOrEmpty
+            $gone = Wait-Event own.gone -Timeout 30
+            $gone.Sender.Name | Should -Be 'own'
+            $gone.SourceEventArgs.Explanation | Should -Not -BeNullOrEmpty
         }
         finally {
             Unregister-Event own.gone

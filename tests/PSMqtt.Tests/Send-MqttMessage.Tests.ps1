@@ -22,7 +22,8 @@ Describe 'Send-MqttMessage' {
     }
 
     It 'has the alias Publish-MqttMessage' {
-        & 'Publish-MqttMessage' send/alias 'hello'
+        $alias = $ExecutionContext.InvokeCommand.GetCommand('Publish-MqttMessage', 'Alias')
+        & $alias send/alias 'hello'
         (Receive-Sent).Text | Should -Be 'hello'
     }
 
