@@ -106,6 +106,7 @@ public sealed partial class MqttClient : IAsyncDisposable
                     MessagesDropped = _session.MessagesDropped,
                     MessagesUnclaimed = _session.MessagesUnclaimed,
                     MessagesExpired = _session.Outbound.MessagesExpired,
+                    MessagesAbandoned = _supervisor.MessagesAbandoned,
                     InFlight = _session.Outbound.InFlight,
                     Queued = _session.Outbound.Queued,
                     Unacknowledged = _session.Inbound.Count,

@@ -38,4 +38,7 @@ public readonly record struct MqttClientCounters
 
     /// <summary>Our messages that expired before they could be sent.</summary>
     public long MessagesExpired { get; init; }
+
+    /// <summary>Our messages of QoS 1 and 2 that were given up, unacknowledged, when the client was disconnected and kept no session for them.</summary>
+    public long MessagesAbandoned { get; init; }
 }

@@ -44,6 +44,29 @@ Describe 'Disconnect-Mqtt' {
         $received -join ',' | Should -Be ((1..500) -join ',')
     }
 
+    It 'warns of what it gives up: <how>' -ForEach @(
+        @{ how = 'acknowledgements that do not come'; isReached = $true }
+        @{ how = 'a broker that is not there yet'; isReached = $false }
+    ) {
+        $own = Start-MqttBroker
+        $uri = $own.Uri
+        try {
+            if ($isReached) {
+                $null = Connect-Mqtt $uri
+                $null = $own.DropAcknowledgement('PubAck')
+            }
+            else {
+                $own | Stop-MqttBroker
+                $null = Connect-Mqtt $uri -NoWait
+            }
+            1..3 | Send-MqttMessage -Topic lost -QoS 1 -NoWait -TimeoutSeconds 0.001
+            $warnings = Disconnect-Mqtt -TimeoutSeconds 0.2 3>&1
+            @($warnings).Count | Should -Be 1
+            "$warnings" | Should -BeLike '3 messages were given up: *may or may not have been delivered*-SessionPath*'
+        }
+        finally { if ($isReached) { $own | Stop-MqttBroker } }
+    }
+
     It 'says on the wire: <how>' -ForEach @(
         @{ how = 'a normal end'; connect = ''; disconnect = ''; bytes = '000511' + '00000000' }
         @{ how = 'publish the will'; connect = ''; disconnect = '-WithWill'; bytes = '040511' + '00000000' }

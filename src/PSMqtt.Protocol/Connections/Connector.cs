@@ -54,6 +54,12 @@ internal sealed class Connector
             other = present with { Host = other.Host, Port = hasPort ? other.Port : present.Port };
         }
 
+        if (present.IsTls && !other.IsTls)
+        {
+            // Whoever asked for TLS does not get less because a server says so.
+            return false;
+        }
+
         if (isPermanent)
         {
             _servers = [other];

@@ -75,6 +75,9 @@ internal sealed class Supervisor : IDisposable
     /// <summary>Whether messages that are not acknowledged when the owner disconnects stay with the session, for the next connection or process.</summary>
     public bool KeepsMessages => _options.PersistentSession || _options.SessionStore is not null;
 
+    /// <summary>Messages that were unacknowledged when the owner disconnected, and that no session keeps.</summary>
+    public long MessagesAbandoned { get; private set; }
+
     public long BytesSent => _bytesSent + (_connection?.Writer.BytesSent ?? 0);
 
     public long BytesReceived => _bytesReceived + (_connection?.BytesReceived ?? 0);
@@ -531,6 +534,7 @@ internal sealed class Supervisor : IDisposable
         {
             _isClosing = true;
             connection = _connection;
+            MessagesAbandoned += keepsMessages ? 0 : _session.Outbound.InFlight + _session.Outbound.Queued;
             CloseSession(null, keepsMessages);
         }
 

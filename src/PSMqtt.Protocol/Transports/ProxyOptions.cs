@@ -9,16 +9,31 @@ public sealed record ProxyOptions
     private const int DefaultSocksPort = 1080;
 
     private readonly Uri _address = null!;
+    private readonly NetworkCredential? _addressCredential;
 
     /// <summary>
     /// The proxy: <c>http://host:port</c> (HTTP CONNECT) or <c>socks5://host:port</c>; host names are resolved at the proxy. Without a port it is 80
-    /// for http and 1080 for socks5. It may hold user name and password, which <see cref="Credential"/> wins over.
+    /// for http and 1080 for socks5. It may be given with user name and password, which <see cref="Credential"/> wins over; they are never shown, here neither.
     /// </summary>
     /// <exception cref="ArgumentException">It is no absolute URI with one of these schemes and a host.</exception>
     public required Uri Address
     {
         get => _address;
-        init => _address = FindProblem(value) is { } problem ? throw new ArgumentException(problem, nameof(value)) : value;
+        init
+        {
+            if (FindProblem(value) is { } problem)
+            {
+                throw new ArgumentException(problem, nameof(value));
+            }
+
+            _address = value;
+            if (value.UserInfo.Length > 0)
+            {
+                string[] parts = value.UserInfo.Split(':', 2);
+                _addressCredential = new NetworkCredential(Uri.UnescapeDataString(parts[0]), parts.Length > 1 ? Uri.UnescapeDataString(parts[1]) : string.Empty);
+                _address = new UriBuilder(value) { UserName = string.Empty, Password = string.Empty }.Uri;
+            }
+        }
     }
 
     /// <summary>User name and password for the proxy; <see langword="null"/>, the default: those of the address, if any. Never shown.</summary>
@@ -30,19 +45,7 @@ public sealed record ProxyOptions
 
     internal int Port => _address.Port > 0 ? _address.Port : DefaultSocksPort;
 
-    internal NetworkCredential? EffectiveCredential
-    {
-        get
-        {
-            if (Credential is not null || _address.UserInfo.Length == 0)
-            {
-                return Credential;
-            }
-
-            string[] parts = _address.UserInfo.Split(':', 2);
-            return new NetworkCredential(Uri.UnescapeDataString(parts[0]), parts.Length > 1 ? Uri.UnescapeDataString(parts[1]) : string.Empty);
-        }
-    }
+    internal NetworkCredential? EffectiveCredential => Credential ?? _addressCredential;
 
     /// <summary>The address without user information.</summary>
     /// <returns>The address.</returns>

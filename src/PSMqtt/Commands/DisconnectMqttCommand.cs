@@ -98,9 +98,20 @@ public sealed class DisconnectMqttCommand : MqttCommand
         }
     }
 
-    // Nothing of it is lost, but it is not delivered either.
+    // With a session on disk nothing of it is lost, but it is not delivered either.
     private void SayWhatRemains(MqttConnection connection)
     {
+        // A session in memory goes with its connection.
+        MqttClientCounters counters = connection.Client.Counters;
+        long abandoned = counters.MessagesAbandoned + (connection.SessionPath is null ? counters.InFlight + counters.Queued : 0);
+        if (abandoned > 0 && !Discard)
+        {
+            WriteWarning(
+                $"{abandoned} message{(abandoned == 1 ? " was" : "s were")} given up: the broker had not acknowledged {(abandoned == 1 ? "it" : "them")} "
+                + $"when '{connection.Name}' was disconnected, so {(abandoned == 1 ? "it" : "they")} may or may not have been delivered. A longer "
+                + "-TimeoutSeconds waits for more; Connect-Mqtt -SessionPath keeps what is left for a later run.");
+        }
+
         int remaining = connection.Waiting + connection.InFlight;
         if (connection.SessionPath is { } path && remaining > 0 && !Discard)
         {

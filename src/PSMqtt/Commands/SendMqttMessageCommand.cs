@@ -104,7 +104,8 @@ public sealed class SendMqttMessageCommand : MessageCommand, IDynamicParameters
         _drain = Drain;
         try
         {
-            _publisher = _connection.Client.CreatePublisher(PassThru, TimeSpan.FromSeconds(TimeoutSeconds));
+            // Nobody hears of a message that ran out of time with -NoWait: so none does. It is sent, or Disconnect-Mqtt says that it was not.
+            _publisher = _connection.Client.CreatePublisher(PassThru, NoWait ? Timeout.InfiniteTimeSpan : TimeSpan.FromSeconds(TimeoutSeconds));
         }
         catch (ObjectDisposedException)
         {
