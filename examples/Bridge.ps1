@@ -3,7 +3,7 @@
     A bridge: what is published on one broker is published on another, and nothing is lost on the way.
 .DESCRIPTION
     Messages are taken from the source one by one, sent to the destination, and acknowledged to the source only when the destination has them.
-    Whatever ends this script in between, the source still has the message.
+    The source keeps a message until then. A bridge that shall survive its own end as well gives its source connection -ClientId and -PersistentSession.
 
     Without parameters it bridges two brokers that it starts itself. It sends its own readings, and ends when they have all arrived.
 .EXAMPLE

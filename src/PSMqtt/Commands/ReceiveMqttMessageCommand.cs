@@ -191,7 +191,9 @@ public sealed class ReceiveMqttMessageCommand : SubscriptionCommand, IDynamicPar
             _dropsRetained = !RetainAsPublished;
         }
 
-        return Subscribe(connection, GetRequest(connection, filters, retainHandling), connection.SubscriptionDefaults, timeout: null);
+        // A broker that does not answer is not waited for much longer than messages would be; one that is slow to answer has five seconds.
+        TimeSpan? timeout = IsGiven(nameof(TimeoutSeconds)) ? TimeSpan.FromSeconds(Math.Clamp(TimeoutSeconds, 5, 30)) : null;
+        return Subscribe(connection, GetRequest(connection, filters, retainHandling), connection.SubscriptionDefaults, timeout);
     }
 
     private void Receive(MessageSources sources)

@@ -1,4 +1,5 @@
 using System.Text;
+using PSMqtt.Protocol.Connections;
 using PSMqtt.Protocol.Packets;
 using PSMqtt.Protocol.Tests.Scripted;
 using PSMqtt.Protocol.Tests.Transports;
@@ -318,6 +319,18 @@ public sealed class HandshakeTests : ConnectionTest
         Assert.Equal(other.Endpoint.ToString(), error.ServerReference);
         Assert.Contains(other.Endpoint.ToString(), error.Message, StringComparison.Ordinal);
         Assert.False(other.HasPendingConnection);
+    }
+
+    [Theory(DisplayName = "a server reference is not followed from TLS to a connection without it")]
+    [InlineData("mqtts://a.example", "mqtt://b.example", false)]
+    [InlineData("wss://a.example/mqtt", "ws://b.example/mqtt", false)]
+    [InlineData("mqtts://a.example", "mqtts://b.example", true)]
+    [InlineData("mqtts://a.example", "b.example", true)]
+    [InlineData("mqtt://a.example", "mqtts://b.example", true)]
+    public void Server_reference_keeps_tls(string server, string reference, bool isFollowed)
+    {
+        MqttClientOptions options = Options() with { Servers = [MqttEndpoint.Parse(server)], FollowServerReference = true };
+        Assert.Equal(isFollowed, new Connector(options, new ClientTrace(TimeProvider.System, new EventPump())).Follow(reference, isPermanent: false));
     }
 
     [Fact(DisplayName = "a server that refers to itself is followed three times, then it is an error")]

@@ -32,6 +32,16 @@ public class ProxyTests
         Assert.Equal(1, await peer.ReceiveAsync(new byte[8]));
     }
 
+    [Fact(DisplayName = "user name and password in a proxy's address are used, and are not in the address any more")]
+    public void AddressWithoutSecrets()
+    {
+        var proxy = new ProxyOptions { Address = new Uri("http://us%65r:s3cr%40t@proxy.example:8080") };
+        Assert.Equal("http://proxy.example:8080/", proxy.Address.ToString());
+        Assert.Empty(proxy.Address.UserInfo);
+        Assert.DoesNotContain("s3cr", proxy.ToString(), StringComparison.Ordinal);
+        Assert.Equal(("user", "s3cr@t"), (proxy.EffectiveCredential!.UserName, proxy.EffectiveCredential.Password));
+    }
+
     [Theory(DisplayName = "addresses go through a SOCKS5 proxy as addresses")]
     [InlineData("127.0.0.1")]
     [InlineData("[::1]")]
