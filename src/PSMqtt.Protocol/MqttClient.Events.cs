@@ -78,18 +78,25 @@ public sealed partial class MqttClient
         }
     }
 
-    private void Raise(ConnectionStep step, MqttConnectionEventArgs args) => _events.Post(() =>
+    private void Raise(ConnectionStep step, MqttConnectionEventArgs args)
     {
-        EventHandler<MqttConnectionEventArgs>? handler = step switch
+        if ((HandlerOf(step) ?? StateChanged) is not null)
         {
-            ConnectionStep.Connecting => Connecting,
-            ConnectionStep.Connected => Connected,
-            ConnectionStep.ConnectFailed => ConnectFailed,
-            _ => Disconnected,
-        };
-        Invoke(handler, args);
-        Invoke(StateChanged, args);
-    });
+            _events.Post(() =>
+            {
+                Invoke(HandlerOf(step), args);
+                Invoke(StateChanged, args);
+            });
+        }
+    }
+
+    private EventHandler<MqttConnectionEventArgs>? HandlerOf(ConnectionStep step) => step switch
+    {
+        ConnectionStep.Connecting => Connecting,
+        ConnectionStep.Connected => Connected,
+        ConnectionStep.ConnectFailed => ConnectFailed,
+        _ => Disconnected,
+    };
 
     /// <summary>Calls every handler: one that throws does not keep the others from being called.</summary>
     private void Invoke<T>(EventHandler<T>? handlers, T args)

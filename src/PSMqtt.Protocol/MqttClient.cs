@@ -15,11 +15,11 @@ public sealed partial class MqttClient : IAsyncDisposable
 {
     private readonly Session _session;
     private readonly Supervisor _supervisor;
-    private readonly EventPump _events = new();
+    private readonly EventPump _events;
     private readonly ClientTrace _trace;
     private readonly List<MqttSubscription> _subscriptions = [];
     private volatile bool _isDisposed;
-    private Task? _disposal;
+    private Task<Task>? _disposal;
 
     /// <summary>Creates a client. Nothing is sent yet.</summary>
     /// <param name="options">The options.</param>
@@ -29,6 +29,7 @@ public sealed partial class MqttClient : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(options);
         OptionsValidation.Check(options);
         Options = options;
+        _events = new EventPump(options.TimeProvider);
         _session = new Session(options) { Dropped = RaiseDropped };
         Unclaimed = new MqttSubscription(this, _session, [], new MqttSubscriptionOptions(), "(unclaimed)");
         _session.Unclaimed = Unclaimed;
@@ -213,13 +214,20 @@ public sealed partial class MqttClient : IAsyncDisposable
             // From here on nothing new is begun, so that what ends now is all there is.
             _isDisposed = true;
             _supervisor.Retire();
-            return new ValueTask(_disposal ??= EndAsync());
+            if (_disposal is not null)
+            {
+                return new ValueTask(_disposal.Unwrap());
+            }
+
+            _disposal = new Task<Task>(EndAsync);
         }
+
+        _disposal.RunSynchronously(TaskScheduler.Default);
+        return new ValueTask(_disposal.Unwrap());
     }
 
     private async Task EndAsync()
     {
-        await Task.Yield();
         await DisconnectAsync(new MqttDisconnectOptions { DrainTimeout = TimeSpan.Zero }).ConfigureAwait(false);
         lock (_session.Gate)
         {

@@ -318,7 +318,7 @@ internal sealed class Connection
             Writer.Close();
         }
 
-        using var time = new CancellationTokenSource(s_closeTime);
+        using var time = new CancellationTokenSource(s_closeTime, _options.TimeProvider);
         await _transport.ShutdownAsync(time.Token).ConfigureAwait(false);
     }
 
@@ -328,7 +328,7 @@ internal sealed class Connection
     /// </summary>
     private async Task DiscardInputAsync()
     {
-        using var time = new CancellationTokenSource(s_closeTime);
+        using var time = new CancellationTokenSource(s_closeTime, _options.TimeProvider);
         var unused = new byte[4096];
         try
         {
@@ -343,9 +343,8 @@ internal sealed class Connection
         }
     }
 
-    /// <summary>Real time on purpose: it only bounds how long a peer that does not answer can hold us.</summary>
-    private static async Task WithinCloseTimeAsync(Task task) =>
-        await Task.WhenAny(task, Task.Delay(s_closeTime)).ConfigureAwait(false);
+    private async Task WithinCloseTimeAsync(Task task) =>
+        await task.WaitAsync(s_closeTime, _options.TimeProvider).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 
     private void WriterFailed(Exception error)
     {

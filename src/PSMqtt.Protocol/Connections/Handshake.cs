@@ -358,7 +358,7 @@ internal sealed class Handshake
             return;
         }
 
-        using var time = new CancellationTokenSource(TimeSpan.FromSeconds(1));
+        using var time = new CancellationTokenSource(TimeSpan.FromSeconds(1), _options.TimeProvider);
         try
         {
             await SendAsync(transport, new DisconnectPacket { ReasonCode = code }, time.Token).ConfigureAwait(false);

@@ -26,7 +26,7 @@ internal sealed class Supervisor : IDisposable
     private CancellationTokenSource _hurry = new();
     private Connection? _connection;
     private Task _run = Task.CompletedTask;
-    private Task? _disconnect;
+    private Task<Task>? _disconnect;
     private bool _isRestored;
     private Task<SessionContents>? _opening;
     private bool _hasSession;
@@ -136,8 +136,8 @@ internal sealed class Supervisor : IDisposable
         }
 
         DisconnectRequest.Check(options, _options, Limits);
-        Task disconnect;
-        bool isHurried = false;
+        Task<Task> disconnect;
+        bool isBegun;
         lock (_session.Gate)
         {
             if (!_isStarted)
@@ -145,16 +145,21 @@ internal sealed class Supervisor : IDisposable
                 return Task.CompletedTask;
             }
 
-            isHurried = _disconnect is not null && options.DrainTimeout == TimeSpan.Zero;
-            disconnect = _disconnect ??= StopAsync(options, cancellationToken);
+            isBegun = _disconnect is not null;
+            disconnect = _disconnect ??= new Task<Task>(() => StopAsync(options, cancellationToken), CancellationToken.None);
         }
 
-        if (isHurried)
+        if (!isBegun)
+        {
+            // Begun here, and not under the lock: a thread of its own would only make it later.
+            disconnect.RunSynchronously(TaskScheduler.Default);
+        }
+        else if (options.DrainTimeout == TimeSpan.Zero)
         {
             _hurry.Cancel();
         }
 
-        return disconnect;
+        return disconnect.Unwrap();
     }
 
     /// <summary>Authenticates again on the open connection.</summary>
@@ -520,7 +525,6 @@ internal sealed class Supervisor : IDisposable
     private async Task StopAsync(MqttDisconnectOptions options, CancellationToken cancellationToken)
     {
         SetState(MqttConnectionState.Disconnecting);
-        await Task.Yield();
         bool isInstant = options.DrainTimeout == TimeSpan.Zero || options.Discard;
         if (!isInstant && Limits is not null)
         {
@@ -570,10 +574,16 @@ internal sealed class Supervisor : IDisposable
     /// <summary>Waits for what is in flight, for as long as there is hope.</summary>
     private async Task DrainAsync(TimeSpan timeout, CancellationToken cancellationToken)
     {
+        Task drained = _session.Outbound.WaitUntilDrainedAsync();
+        if (drained.IsCompleted)
+        {
+            return;
+        }
+
         using var both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _hurry.Token);
         try
         {
-            await Task.WhenAny(_session.Outbound.WaitUntilDrainedAsync(), WaitForRunAsync())
+            await Task.WhenAny(drained, WaitForRunAsync())
                 .WaitAsync(timeout, _timeProvider, both.Token).ConfigureAwait(false);
         }
         catch (Exception e) when (e is TimeoutException or OperationCanceledException)

@@ -82,9 +82,21 @@ internal sealed class TcpConnector
     private static async ValueTask<Socket> RaceAsync(
         ConnectTarget target, IReadOnlyList<IPAddress> addresses, MqttClientOptions options, CancellationToken cancellationToken)
     {
+        var failures = new List<(IPAddress Address, SocketException Error)>();
+        if (addresses is [var only])
+        {
+            try
+            {
+                return await OpenAsync(target, only, failures, options, cancellationToken).ConfigureAwait(false);
+            }
+            catch (SocketException)
+            {
+                throw target.Failed(failures);
+            }
+        }
+
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var running = new List<Task<Socket>>();
-        var failures = new List<(IPAddress Address, SocketException Error)>();
         int next = 0;
         void StartNext()
         {

@@ -330,7 +330,7 @@ public sealed class HandshakeTests : ConnectionTest
     public void Server_reference_keeps_tls(string server, string reference, bool isFollowed)
     {
         MqttClientOptions options = Options() with { Servers = [MqttEndpoint.Parse(server)], FollowServerReference = true };
-        Assert.Equal(isFollowed, new Connector(options, new ClientTrace(TimeProvider.System, new EventPump())).Follow(reference, isPermanent: false));
+        Assert.Equal(isFollowed, new Connector(options, new ClientTrace(TimeProvider.System, new EventPump(TimeProvider.System))).Follow(reference, isPermanent: false));
     }
 
     [Fact(DisplayName = "a server that refers to itself is followed three times, then it is an error")]
