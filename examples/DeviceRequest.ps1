@@ -64,7 +64,7 @@ try {
     }
     $job | Receive-Job -Wait
 
-    try { $null = Invoke-MqttRequest "$device/command" @{ do = 'status' } -TimeoutSeconds 1 -Connection $connection }
+    try { $null = Invoke-MqttRequest "$device/command" @{ do = 'status' } -TimeoutSeconds 1 -Connection $connection -ErrorAction Stop }
     catch { "And now that the device has gone: $($_.Exception.Message)" }
 }
 finally {

@@ -38,13 +38,20 @@ public sealed class MqttPublisher : IAsyncDisposable
     /// <returns>A task that ends when the message is handed over.</returns>
     /// <exception cref="ArgumentException">The message is not one MQTT can carry.</exception>
     /// <exception cref="MqttOperationException">The server, or the state of the connection, does not allow it.</exception>
-    public ValueTask PostAsync(MqttMessage message, CancellationToken cancellationToken = default)
+    public ValueTask PostAsync(MqttMessage message, CancellationToken cancellationToken = default) => PostAsync(message, _timeout, cancellationToken);
+
+    /// <summary>Hands a message over that has a timeout of its own: see <see cref="PostAsync(MqttMessage, CancellationToken)"/>.</summary>
+    /// <param name="message">The message.</param>
+    /// <param name="timeout">How long it may take; <see cref="Timeout.InfiniteTimeSpan"/>: for ever.</param>
+    /// <param name="cancellationToken">Ends the wait for room; the message is then not handed over.</param>
+    /// <returns>A task that ends when the message is handed over.</returns>
+    public ValueTask PostAsync(MqttMessage message, TimeSpan timeout, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(message);
         ObjectDisposedException.ThrowIf(_isDisposed, this);
-        return Volatile.Read(ref _outstanding) < Window && TryPost(message, mayWait: true)
+        return Volatile.Read(ref _outstanding) < Window && TryPost(message, timeout, mayWait: true)
             ? ValueTask.CompletedTask
-            : WaitAndPostAsync(message, cancellationToken);
+            : WaitAndPostAsync(message, timeout, cancellationToken);
     }
 
     /// <summary>Takes the next outcome that is known, in the order in which they became so.</summary>
@@ -117,13 +124,13 @@ public sealed class MqttPublisher : IAsyncDisposable
         }
     }
 
-    private bool TryPost(MqttMessage message, bool mayWait)
+    private bool TryPost(MqttMessage message, TimeSpan timeout, bool mayWait)
     {
         Interlocked.Increment(ref _outstanding);
         bool isPosted = false;
         try
         {
-            isPosted = _exchanges.Post(message, this, _timeout, mayWait);
+            isPosted = _exchanges.Post(message, this, timeout, mayWait);
         }
         finally
         {
@@ -140,7 +147,7 @@ public sealed class MqttPublisher : IAsyncDisposable
     }
 
     /// <summary>Posts when the window, or the queue of messages that wait to be sent, has room again.</summary>
-    private async ValueTask WaitAndPostAsync(MqttMessage message, CancellationToken cancellationToken)
+    private async ValueTask WaitAndPostAsync(MqttMessage message, TimeSpan timeout, CancellationToken cancellationToken)
     {
         while (true)
         {
@@ -159,7 +166,7 @@ public sealed class MqttPublisher : IAsyncDisposable
             }
 
             await room.WaitAsync(cancellationToken).ConfigureAwait(false);
-            if (TryPost(message, mayWait: isFull))
+            if (TryPost(message, timeout, mayWait: isFull))
             {
                 return;
             }

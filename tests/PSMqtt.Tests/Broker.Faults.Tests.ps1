@@ -31,7 +31,7 @@ Describe 'a broker that is told to' {
         @{ version = '5.0'; code = 'ClientIdentifierNotValid'; id = 'MqttClientIdRefused' }
     ) {
         $fault = $broker.RefuseConnection($code)
-        $thrown = { Connect-Mqtt $broker.Uri -ProtocolVersion $version -ClientId mine -NoReconnect } | Should -Throw -ErrorId "$id,*" -PassThru
+        $thrown = { Connect-Mqtt $broker.Uri -ProtocolVersion $version -ClientId mine -NoReconnect -ErrorAction Stop } | Should -Throw -ErrorId "$id,*" -PassThru
         if ($version -eq '5.0') { $thrown.Exception.ReasonCode | Should -Be $code }
         $fault.Hits | Should -Be 1
         $fault.End()
@@ -41,7 +41,7 @@ Describe 'a broker that is told to' {
     It 'refuse as many connections as it says, those of one client alone' {
         $fault = $broker.RefuseConnection('Banned', 1, 'pump*')
         (Connect-Mqtt $broker.Uri -ClientId tank1).State | Should -Be 'Connected'
-        { Connect-Mqtt $broker.Uri -ClientId pump1 -NoReconnect } | Should -Throw
+        { Connect-Mqtt $broker.Uri -ClientId pump1 -NoReconnect -ErrorAction Stop } | Should -Throw
         $fault.IsActive | Should -BeFalse
         (Connect-Mqtt $broker.Uri -ClientId pump1).State | Should -Be 'Connected'
     }
@@ -105,7 +105,7 @@ Describe 'a broker that is told to' {
 
     It 'drop the CONNACK: connecting times out' {
         $fault = $broker.DropAcknowledgement('ConnAck', 1)
-        { Connect-Mqtt $broker.Uri -TimeoutSeconds 1 -NoReconnect } | Should -Throw -ErrorId 'MqttNoResponse,*'
+        { Connect-Mqtt $broker.Uri -TimeoutSeconds 1 -NoReconnect -ErrorAction Stop } | Should -Throw -ErrorId 'MqttNoResponse,*'
         $fault.Hits | Should -Be 1
     }
 
@@ -166,7 +166,7 @@ Describe 'a broker that is told to' {
         $silence = $broker.GoSilent()
         Send-MqttMessage t held -QoS 1 -NoWait
         Wait-Until { $silence.Hits -gt 0 }
-        { Connect-Mqtt $broker.Uri -TimeoutSeconds 1 -NoReconnect } | Should -Throw -ErrorId 'MqttNoResponse,*'
+        { Connect-Mqtt $broker.Uri -TimeoutSeconds 1 -NoReconnect -ErrorAction Stop } | Should -Throw -ErrorId 'MqttNoResponse,*'
         $silence.Dispose()
         (Receive-MqttMessage -Subscription $all -Count 1 -TimeoutSeconds 60).Text | Should -Be 'held'
     }

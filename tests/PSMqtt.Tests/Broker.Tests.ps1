@@ -409,8 +409,8 @@ Describe 'Start-MqttBroker with TLS' {
         $broker.Certificate.HasPrivateKey | Should -BeFalse
         (Connect-Mqtt $broker.Uri -CACertificate $broker.Certificate).State | Should -Be 'Connected'
         (Connect-Mqtt $broker.Uri.Replace('127.0.0.1', 'localhost') -CACertificate $broker.Certificate).State | Should -Be 'Connected'
-        { Connect-Mqtt $broker.Uri -NoReconnect } | Should -Throw -ErrorId 'MqttCertificateUntrusted,*'
-        { Connect-Mqtt $broker.Uri.Replace('mqtts', 'mqtt') -NoReconnect } | Should -Throw
+        { Connect-Mqtt $broker.Uri -NoReconnect -ErrorAction Stop } | Should -Throw -ErrorId 'MqttCertificateUntrusted,*'
+        { Connect-Mqtt $broker.Uri.Replace('mqtts', 'mqtt') -NoReconnect -ErrorAction Stop } | Should -Throw
         (Get-MqttBroker | Connect-Mqtt).State | Should -Be 'Connected'
     }
 

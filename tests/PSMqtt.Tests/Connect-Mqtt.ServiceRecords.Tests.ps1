@@ -54,7 +54,7 @@ Describe 'Connect-Mqtt by DNS service records' {
             $runspace = New-OtherRunspace
             try {
                 # With all that an attempt needs to be the only one: each asks anew.
-                $other = Start-Other $runspace 'param($uri) try { (Connect-Mqtt $uri -ClientId ways -ProtocolVersion 5.0 -TimeoutSeconds 20).Server } catch { $_.FullyQualifiedErrorId; "$_" }' $Uri
+                $other = Start-Other $runspace 'param($uri) try { (Connect-Mqtt $uri -ClientId ways -ProtocolVersion 5.0 -TimeoutSeconds 20 -ErrorAction Stop).Server } catch { $_.FullyQualifiedErrorId; "$_" }' $Uri
                 $script:askedFor = Send-DnsAnswer $Records $Code
                 Wait-Other $other
             }
@@ -108,7 +108,7 @@ Describe 'Connect-Mqtt by DNS service records' {
     ) {
         $runspace = New-OtherRunspace
         try {
-            $other = Start-Other $runspace 'param($parameters) try { Connect-Mqtt @parameters -ClientId ways -ProtocolVersion 5.0 -TimeoutSeconds 20 } catch { $_.FullyQualifiedErrorId }' $parameters
+            $other = Start-Other $runspace 'param($parameters) try { Connect-Mqtt @parameters -ClientId ways -ProtocolVersion 5.0 -TimeoutSeconds 20 -ErrorAction Stop } catch { $_.FullyQualifiedErrorId }' $parameters
             Send-DnsAnswer @{ Host = 'localhost'; Port = $broker.Port; Priority = 1; Weight = 0 } | Should -Be '_secure-mqtt._tcp.factory.invalid'
             Wait-Other $other | Should -Be 'MqttPeerSpeaksNoTls,PSMqtt.Commands.ConnectMqttCommand'
         }
@@ -135,7 +135,7 @@ Describe 'Connect-Mqtt by DNS service records' {
         $address = $env:PSMQTT_DNS_SERVER
         try {
             $env:PSMQTT_DNS_SERVER = 'nonsense'
-            $thrown = { Connect-Mqtt mqtt+srv://factory.invalid } | Should -Throw -ErrorId 'MqttHostNotFound,PSMqtt.Commands.ConnectMqttCommand' -PassThru
+            $thrown = { Connect-Mqtt mqtt+srv://factory.invalid -ErrorAction Stop } | Should -Throw -ErrorId 'MqttHostNotFound,PSMqtt.Commands.ConnectMqttCommand' -PassThru
             $thrown.Exception.Message | Should -BeLike '*PSMQTT_DNS_SERVER*nonsense*'
         }
         finally { $env:PSMQTT_DNS_SERVER = $address }

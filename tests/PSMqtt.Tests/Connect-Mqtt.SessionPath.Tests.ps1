@@ -69,13 +69,13 @@ Describe 'Connect-Mqtt -SessionPath' {
     It 'refuses another client identifier' {
         $null = Connect-Mqtt localhost:1 -SessionPath $path -ClientId keeper -NoWait
         Disconnect-Mqtt
-        { Connect-Mqtt localhost:1 -SessionPath $path -ClientId other -NoWait } | Should -Throw -ErrorId 'MqttSessionClientIdMismatch,PSMqtt.Commands.ConnectMqttCommand'
+        { Connect-Mqtt localhost:1 -SessionPath $path -ClientId other -NoWait -ErrorAction Stop } | Should -Throw -ErrorId 'MqttSessionClientIdMismatch,PSMqtt.Commands.ConnectMqttCommand'
         $null = Connect-Mqtt localhost:1 -SessionPath $path -ClientId keeper -NoWait
     }
 
     It 'refuses a directory that is in use' {
         $null = Connect-Mqtt localhost:1 -SessionPath $path -NoWait
-        { Connect-Mqtt localhost:1 -SessionPath $path -NoWait } | Should -Throw -ErrorId 'MqttSessionInUse,PSMqtt.Commands.ConnectMqttCommand'
+        { Connect-Mqtt localhost:1 -SessionPath $path -NoWait -ErrorAction Stop } | Should -Throw -ErrorId 'MqttSessionInUse,PSMqtt.Commands.ConnectMqttCommand'
     }
 
     It 'refuses -CleanStart' {
@@ -85,7 +85,7 @@ Describe 'Connect-Mqtt -SessionPath' {
     It 'refuses what is no session' {
         $null = [IO.Directory]::CreateDirectory($path)
         [IO.File]::WriteAllText("$path/session.log", 'this is something else')
-        { Connect-Mqtt localhost:1 -SessionPath $path -NoWait } | Should -Throw -ErrorId 'MqttSessionInvalid,PSMqtt.Commands.ConnectMqttCommand'
+        { Connect-Mqtt localhost:1 -SessionPath $path -NoWait -ErrorAction Stop } | Should -Throw -ErrorId 'MqttSessionInvalid,PSMqtt.Commands.ConnectMqttCommand'
     }
 
     It 'refuses a message that is more than the limit, and keeps the others' {

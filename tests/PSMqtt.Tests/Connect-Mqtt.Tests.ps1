@@ -89,7 +89,7 @@ Describe 'Connect-Mqtt' {
 
     Context 'what users get wrong' {
         It 'names a host that does not resolve' {
-            $thrown = { Connect-Mqtt 'no-such-host.invalid' -TimeoutSeconds 20 } |
+            $thrown = { Connect-Mqtt 'no-such-host.invalid' -TimeoutSeconds 20 -ErrorAction Stop } |
                 Should -Throw -ErrorId 'MqttHostNotFound,PSMqtt.Commands.ConnectMqttCommand' -PassThru
             $thrown.Exception.Message | Should -BeLike '*no-such-host.invalid*'
             $thrown.ErrorDetails.RecommendedAction | Should -Not -BeNullOrEmpty
@@ -101,14 +101,14 @@ Describe 'Connect-Mqtt' {
             $peer = New-Peer
             $uri = Get-PeerUri $peer
             $peer.Stop()
-            { Connect-Mqtt $uri } | Should -Throw -ErrorId 'MqttConnectionRefused,PSMqtt.Commands.ConnectMqttCommand'
+            { Connect-Mqtt $uri -ErrorAction Stop } | Should -Throw -ErrorId 'MqttConnectionRefused,PSMqtt.Commands.ConnectMqttCommand'
         }
 
         It 'recognises a peer that is not MQTT' {
             $peer = New-Peer
             $runspace = New-OtherRunspace
             try {
-                $other = Start-Other $runspace 'param($uri) try { Connect-Mqtt $uri -TimeoutSeconds 20 } catch { $_.FullyQualifiedErrorId }' (Get-PeerUri $peer)
+                $other = Start-Other $runspace 'param($uri) try { Connect-Mqtt $uri -TimeoutSeconds 20 -ErrorAction Stop } catch { $_.FullyQualifiedErrorId }' (Get-PeerUri $peer)
                 $stream = Get-PeerClient $peer
                 Write-PeerBytes $stream ([Text.Encoding]::ASCII.GetBytes("HTTP/1.1 400 Bad Request`r`n`r`n"))
                 Wait-Other $other | Should -Be 'MqttNotMqtt,PSMqtt.Commands.ConnectMqttCommand'
@@ -119,7 +119,7 @@ Describe 'Connect-Mqtt' {
         It 'gives up on a peer that says nothing' {
             $peer = New-Peer
             try {
-                { Connect-Mqtt (Get-PeerUri $peer) -TimeoutSeconds 0.5 } | Should -Throw -ErrorId 'MqttNoResponse,PSMqtt.Commands.ConnectMqttCommand'
+                { Connect-Mqtt (Get-PeerUri $peer) -TimeoutSeconds 0.5 -ErrorAction Stop } | Should -Throw -ErrorId 'MqttNoResponse,PSMqtt.Commands.ConnectMqttCommand'
             }
             finally { $peer.Stop() }
         }
@@ -130,7 +130,7 @@ Describe 'Connect-Mqtt' {
             $peer = New-Peer
             $runspace = New-OtherRunspace
             try {
-                $script = 'param($uri) try { Connect-Mqtt $uri -ProtocolVersion 3.1.1 -TimeoutSeconds 20 } catch { $_.FullyQualifiedErrorId }'
+                $script = 'param($uri) try { Connect-Mqtt $uri -ProtocolVersion 3.1.1 -TimeoutSeconds 20 -ErrorAction Stop } catch { $_.FullyQualifiedErrorId }'
                 $other = Start-Other $runspace $script (Get-PeerUri $peer)
                 $stream = Get-PeerClient $peer
                 $null = Wait-PeerPacket $stream 'CONNECT'
@@ -142,7 +142,7 @@ Describe 'Connect-Mqtt' {
 
         It 'leaves nothing behind when it fails' {
             $peer = New-Peer
-            try { { Connect-Mqtt (Get-PeerUri $peer) -TimeoutSeconds 0.2 } | Should -Throw }
+            try { { Connect-Mqtt (Get-PeerUri $peer) -TimeoutSeconds 0.2 -ErrorAction Stop } | Should -Throw }
             finally { $peer.Stop() }
             Get-MqttConnection | Should -BeNullOrEmpty
         }
@@ -171,7 +171,7 @@ Describe 'Connect-Mqtt' {
 
         It 'wants names to be unique' {
             $null = Connect-Mqtt $broker.Uri -Name 'same'
-            { Connect-Mqtt $broker.Uri -Name 'SAME' } | Should -Throw -ErrorId 'MqttConnectionNameInUse,PSMqtt.Commands.ConnectMqttCommand'
+            { Connect-Mqtt $broker.Uri -Name 'SAME' -ErrorAction Stop } | Should -Throw -ErrorId 'MqttConnectionNameInUse,PSMqtt.Commands.ConnectMqttCommand'
         }
 
         It 'names the range of a time' {

@@ -43,7 +43,7 @@ Describe 'Connect-Mqtt over TLS' {
             $seen.Certificate = $null
             try {
                 $script = "param(`$folder, `$certificate)
-                    try { (Connect-Mqtt ${Scheme}://localhost:$($peer.LocalEndpoint.Port) -ProtocolVersion 3.1.1 -TimeoutSeconds 20 $Parameters).State }
+                    try { (Connect-Mqtt ${Scheme}://localhost:$($peer.LocalEndpoint.Port) -ProtocolVersion 3.1.1 -TimeoutSeconds 20 -ErrorAction Stop $Parameters).State }
                     catch { `$_.FullyQualifiedErrorId }"
                 $other = Start-Other $runspace $script $folder, $server
                 $accepted = $peer.AcceptTcpClientAsync()
@@ -133,7 +133,7 @@ Describe 'Connect-Mqtt over TLS' {
         if ($password) { $parameters.CertificatePassword = New-Secret $password }
         $peer = New-Peer
         try {
-            $thrown = { Connect-Mqtt "mqtts://localhost:$($peer.LocalEndpoint.Port)" -TimeoutSeconds 20 @parameters } |
+            $thrown = { Connect-Mqtt "mqtts://localhost:$($peer.LocalEndpoint.Port)" -TimeoutSeconds 20 @parameters -ErrorAction Stop } |
                 Should -Throw -ErrorId "$id,PSMqtt.Commands.ConnectMqttCommand" -PassThru
             $thrown.ErrorDetails.RecommendedAction | Should -Not -BeNullOrEmpty
             "$($thrown | Format-List * -Force | Out-String)" | Should -Not -BeLike '*other*secret*'
@@ -190,7 +190,7 @@ Describe 'Connect-Mqtt over TLS' {
             function Get-Warning([hashtable] $Parameters) {
                 if (-not $Parameters.Option) { $Parameters.Option = $noProxy }
                 # What it leads to does not matter.
-                try { $null = Connect-Mqtt @Parameters -NoReconnect -TimeoutSeconds 5 -WarningVariable warnings -WarningAction SilentlyContinue } catch { $null = $_ }
+                try { $null = Connect-Mqtt @Parameters -NoReconnect -ErrorAction Stop -TimeoutSeconds 5 -WarningVariable warnings -WarningAction SilentlyContinue } catch { $null = $_ }
                 $warnings.ForEach({ "$_" })
             }
 
@@ -239,7 +239,7 @@ Describe 'Connect-Mqtt over TLS' {
     It 'reports a server that speaks no TLS' {
         $broker = Start-MqttBroker
         try {
-            { Connect-Mqtt "mqtts://127.0.0.1:$($broker.Port)" -TimeoutSeconds 5 } | Should -Throw -ErrorId 'MqttPeerSpeaksNoTls,PSMqtt.Commands.ConnectMqttCommand'
+            { Connect-Mqtt "mqtts://127.0.0.1:$($broker.Port)" -TimeoutSeconds 5 -ErrorAction Stop } | Should -Throw -ErrorId 'MqttPeerSpeaksNoTls,PSMqtt.Commands.ConnectMqttCommand'
         }
         finally { $broker | Stop-MqttBroker }
     }

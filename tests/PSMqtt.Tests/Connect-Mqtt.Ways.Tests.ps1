@@ -15,7 +15,7 @@ Describe 'Connect-Mqtt by WebSocket and through proxies' {
             $peer = New-Peer
             $runspace = New-OtherRunspace
             try {
-                $script = "param(`$port) try { $Command -NoReconnect -TimeoutSeconds 60 } catch { `$_.FullyQualifiedErrorId; `$_.ErrorDetails.RecommendedAction }"
+                $script = "param(`$port) try { $Command -NoReconnect -TimeoutSeconds 60 -ErrorAction Stop } catch { `$_.FullyQualifiedErrorId; `$_.ErrorDetails.RecommendedAction }"
                 $other = Start-Other $runspace $script $peer.LocalEndpoint.Port
                 $stream = Get-PeerClient $peer
                 $request = Read-PeerRequest $stream
@@ -58,7 +58,7 @@ Describe 'Connect-Mqtt by WebSocket and through proxies' {
         $peer = New-Peer
         $port = $peer.LocalEndpoint.Port
         $peer.Stop()
-        { Connect-Mqtt mqtt://broker.invalid -Option (New-MqttConnectionOption -Proxy "socks5://127.0.0.1:$port") -NoReconnect } |
+        { Connect-Mqtt mqtt://broker.invalid -Option (New-MqttConnectionOption -Proxy "socks5://127.0.0.1:$port") -NoReconnect -ErrorAction Stop } |
             Should -Throw -ErrorId 'MqttProxyRefused,PSMqtt.Commands.ConnectMqttCommand'
     }
 }

@@ -111,8 +111,8 @@ Describe 'a command with -Server' {
 
     Context 'errors' {
         It 'says that nothing listens: <name>' -ForEach @(
-            @{ name = 'Send-MqttMessage'; type = 'SendMqttMessageCommand'; run = { Send-MqttMessage t x -Server $nowhere } }
-            @{ name = 'Receive-MqttMessage'; type = 'ReceiveMqttMessageCommand'; run = { Receive-MqttMessage t -Server $nowhere -Count 1 -TimeoutSeconds 20 } }
+            @{ name = 'Send-MqttMessage'; type = 'SendMqttMessageCommand'; run = { Send-MqttMessage t x -Server $nowhere -ErrorAction Stop } }
+            @{ name = 'Receive-MqttMessage'; type = 'ReceiveMqttMessageCommand'; run = { Receive-MqttMessage t -Server $nowhere -Count 1 -TimeoutSeconds 20 -ErrorAction Stop } }
         ) {
             $run | Should -Throw -ErrorId "MqttConnectionRefused,PSMqtt.Commands.$type"
         }
@@ -120,7 +120,7 @@ Describe 'a command with -Server' {
         It 'says that the password is wrong' {
             $other = [securestring]::new()
             $other.AppendChar('x')
-            { Send-MqttMessage t x -Server $guarded.Uri -Credential ([pscredential]::new('ali', $other)) } |
+            { Send-MqttMessage t x -Server $guarded.Uri -Credential ([pscredential]::new('ali', $other)) -ErrorAction Stop } |
                 Should -Throw -ErrorId 'MqttBadCredentials,PSMqtt.Commands.SendMqttMessageCommand'
         }
 

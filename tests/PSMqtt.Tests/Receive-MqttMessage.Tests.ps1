@@ -69,7 +69,7 @@ Describe 'Receive-MqttMessage' {
         It 'reports a -Count that was not met' {
             Send-One r/x alone
             $messages = [Collections.Generic.List[object]]::new()
-            $thrown = { Receive-MqttMessage -Subscription $subscription -Count 2 -TimeoutSeconds 1 | ForEach-Object { $messages.Add($_) } } |
+            $thrown = { Receive-MqttMessage -Subscription $subscription -Count 2 -TimeoutSeconds 1 -ErrorAction Stop | ForEach-Object { $messages.Add($_) } } |
                 Should -Throw -ErrorId 'MqttReceiveTimeout,PSMqtt.Commands.ReceiveMqttMessageCommand' -PassThru
             $thrown.Exception.Message | Should -BeLike '1 of 2 messages*'
             $thrown.CategoryInfo.Category | Should -Be 'OperationTimeout'
@@ -83,7 +83,7 @@ Describe 'Receive-MqttMessage' {
         }
 
         It 'reports an -Until that was never true' {
-            { Receive-MqttMessage -Subscription $subscription -Until { $true } -TimeoutSeconds 0.2 } |
+            { Receive-MqttMessage -Subscription $subscription -Until { $true } -TimeoutSeconds 0.2 -ErrorAction Stop } |
                 Should -Throw -ErrorId 'MqttReceiveTimeout,PSMqtt.Commands.ReceiveMqttMessageCommand'
         }
 
@@ -190,7 +190,7 @@ Describe 'Receive-MqttMessage' {
     }
 
     It 'says so when there is nothing to receive from' {
-        { Receive-MqttMessage -Connection spare } | Should -Throw -ErrorId 'MqttNoSubscription,PSMqtt.Commands.ReceiveMqttMessageCommand'
+        { Receive-MqttMessage -Connection spare -ErrorAction Stop } | Should -Throw -ErrorId 'MqttNoSubscription,PSMqtt.Commands.ReceiveMqttMessageCommand'
     }
 
     It 'ends when its connection is ended elsewhere' {

@@ -47,7 +47,7 @@ Describe 'Register-MqttSubscription' {
     }
 
     It 'refuses a filter: <_>' -ForEach 'a/#/b', 'a+', '' {
-        { Register-MqttSubscription $_ -Connection main } | Should -Throw
+        { Register-MqttSubscription $_ -Connection main -ErrorAction Stop } | Should -Throw
         Get-MqttSubscription -Connection main | Should -BeNullOrEmpty
     }
 
@@ -64,7 +64,7 @@ Describe 'Register-MqttSubscription' {
             $script = '
                 param($uri)
                 $null = Connect-Mqtt $uri -ProtocolVersion 3.1.1
-                try { Register-MqttSubscription secret/# } catch { $_.FullyQualifiedErrorId; $_.Exception.Message; @(Get-MqttSubscription).Count }'
+                try { Register-MqttSubscription secret/# -ErrorAction Stop } catch { $_.FullyQualifiedErrorId; $_.Exception.Message; @(Get-MqttSubscription).Count }'
             $other = Start-Other $runspace $script (Get-PeerUri $peer)
             $stream = Get-PeerSession $peer
             $body = (Wait-PeerPacket $stream 'SUBSCRIBE').Body
@@ -84,7 +84,7 @@ Describe 'Register-MqttSubscription' {
             $script = '
                 param($uri)
                 $null = Connect-Mqtt $uri -ProtocolVersion 3.1.1
-                try { Register-MqttSubscription a -TimeoutSeconds 0.3 } catch { $_.FullyQualifiedErrorId }
+                try { Register-MqttSubscription a -TimeoutSeconds 0.3 -ErrorAction Stop } catch { $_.FullyQualifiedErrorId }
                 Register-MqttSubscription b -TimeoutSeconds 600'
             $other = Start-Other $runspace $script (Get-PeerUri $peer)
             $stream = Get-PeerSession $peer

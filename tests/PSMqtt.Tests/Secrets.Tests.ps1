@@ -24,6 +24,7 @@ Describe 'secrets' {
         function Add-Run([scriptblock] $Run) {
             # Every word that PowerShell can be made to say.
             $VerbosePreference = $DebugPreference = $WarningPreference = $InformationPreference = 'Continue'
+            $ErrorActionPreference = 'Stop'
             try { . $Run *>&1 | ForEach-Object { $runs.Add($_) } }
             catch { $errors.Add($_) }
         }

@@ -151,14 +151,14 @@ Describe 'Send-MqttMessage' {
         It 'wants a connection' {
             $runspace = New-OtherRunspace
             try {
-                Wait-Other (Start-Other $runspace 'try { Send-MqttMessage a b } catch { $_.FullyQualifiedErrorId }') |
+                Wait-Other (Start-Other $runspace 'try { Send-MqttMessage a b -ErrorAction Stop } catch { $_.FullyQualifiedErrorId }') |
                     Should -Be 'MqttNoCurrentConnection,PSMqtt.Commands.SendMqttMessageCommand'
             }
             finally { $runspace.Dispose() }
         }
 
         It 'names a connection that there is not' {
-            { Send-MqttMessage a b -Connection nowhere } | Should -Throw -ErrorId 'MqttConnectionNotFound,PSMqtt.Commands.SendMqttMessageCommand'
+            { Send-MqttMessage a b -Connection nowhere -ErrorAction Stop } | Should -Throw -ErrorId 'MqttConnectionNotFound,PSMqtt.Commands.SendMqttMessageCommand'
         }
 
         It 'refuses a topic: <_>' -ForEach 'a/+', '#', '', "a`0b" {

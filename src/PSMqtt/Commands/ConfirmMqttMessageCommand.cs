@@ -18,20 +18,33 @@ public sealed class ConfirmMqttMessageCommand : ConnectionCommand
     [Parameter]
     public MqttReasonCode ReasonCode { get; set; }
 
+    /// <summary>How long to wait until the acknowledgement is on its way. Default: 30.</summary>
+    [Parameter]
+    [ValidateRange(0.001, 86_400)]
+    public double TimeoutSeconds { get; set; } = 30;
+
     /// <inheritdoc />
     protected override void ProcessRecord()
     {
-        MqttConnection connection = GetConnection();
+        if (GetConnection() is not { } connection)
+        {
+            return;
+        }
+
         RequireMqtt5(connection, nameof(ReasonCode));
         foreach (MqttMessage message in Message)
         {
             try
             {
-                WaitFor(connection.Client.AcknowledgeAsync(message, ReasonCode).AsTask());
+                ValueTask acknowledged = connection.Client.AcknowledgeAsync(message, ReasonCode);
+                if (!acknowledged.IsCompletedSuccessfully)
+                {
+                    WaitFor(acknowledged.AsTask().WaitAsync(TimeSpan.FromSeconds(TimeoutSeconds), StopToken));
+                }
             }
             catch (Exception exception) when (exception is not PipelineStoppedException)
             {
-                WriteError(EngineErrors.ToRecord(exception, message, argument: MqttErrors.InvalidReasonCode));
+                WriteError(Explain(exception, message, MqttErrors.ConfirmTimeout, MqttErrors.InvalidReasonCode));
             }
         }
     }

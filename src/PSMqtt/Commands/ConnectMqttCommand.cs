@@ -146,26 +146,39 @@ public sealed class ConnectMqttCommand : MqttCommand
     protected override void ProcessRecord()
     {
         ConnectionTable table = ConnectionTable.Here!;
-        MakeRoomForName(table);
-        MqttConnection connection = Open(GetSettings(), NoWait);
-        table.Add(connection);
-        WriteObject(connection);
-    }
-
-    private void MakeRoomForName(ConnectionTable table)
-    {
-        if (Name is null || table.Find(Name) is not { } namesake)
+        if (!HasRoomForName(table))
         {
             return;
         }
 
+        if (Open(GetSettings(), NoWait, out ErrorRecord? problem) is { } connection)
+        {
+            table.Add(connection);
+            WriteObject(connection);
+        }
+        else
+        {
+            // The next server from the pipeline may do.
+            WriteError(problem!);
+        }
+    }
+
+    private bool HasRoomForName(ConnectionTable table)
+    {
+        if (Name is null || table.Find(Name) is not { } namesake)
+        {
+            return true;
+        }
+
         if (namesake.State != MqttConnectionState.Disconnected)
         {
-            Fail(MqttErrors.ConnectionNameInUse.ToRecord($"There is a connection named '{Name}' already, to {namesake.Server}.", namesake));
+            WriteError(MqttErrors.ConnectionNameInUse.ToRecord($"There is a connection named '{Name}' already, to {namesake.Server}.", namesake));
+            return false;
         }
 
         table.Remove(namesake);
         namesake.Dispose();
+        return true;
     }
 
     private ConnectionSettings GetSettings() => new()

@@ -12,7 +12,7 @@ public abstract class ConnectionCommand : MqttCommand
     [ArgumentCompleter(typeof(ConnectionNameCompleter))]
     public MqttConnectionReference? Connection { get; set; }
 
-    /// <summary>Finds the connection, or ends the cmdlet with an error that says what to do.</summary>
-    /// <returns>The connection.</returns>
-    protected MqttConnection GetConnection() => GetConnection(Connection);
+    /// <summary>Finds the connection.</summary>
+    /// <returns>The connection; <see langword="null"/> when there is none, which has been reported.</returns>
+    protected MqttConnection? GetConnection() => GetConnection(Connection);
 }

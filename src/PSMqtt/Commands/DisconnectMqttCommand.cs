@@ -40,17 +40,28 @@ public sealed class DisconnectMqttCommand : MqttCommand
     [Parameter]
     public SwitchParameter Discard { get; set; }
 
-    /// <summary>How long to wait for what is in flight; 0 does not wait. Default: 10.</summary>
+    /// <summary>How long to wait for what is in flight; 0 does not wait, Infinite (or -1) waits as long as it takes. Default: 10.</summary>
     [Parameter]
-    [ValidateRange(0, 86_400)]
+    [TimeLimit(0, 86_400)]
     public double TimeoutSeconds { get; set; } = 10;
 
     /// <inheritdoc />
     protected override void ProcessRecord()
     {
+        if (WithWill && MyInvocation.BoundParameters.ContainsKey(nameof(ReasonCode)))
+        {
+            Fail(MqttErrors.InvalidOption.ToRecord(
+                "-WithWill and -ReasonCode contradict each other: it is by its reason code that DISCONNECT has the will published. Give only one of them.",
+                nameof(WithWill)));
+        }
+
         if (Connection is null)
         {
-            Disconnect(GetConnection(null));
+            if (GetConnection(null) is { } current)
+            {
+                Disconnect(current);
+            }
+
             return;
         }
 
@@ -67,6 +78,11 @@ public sealed class DisconnectMqttCommand : MqttCommand
         }
     }
 
+    // A moment more than what is in flight may take, for DISCONNECT itself: a peer that never ends its side of the connection is not waited for.
+    private TimeSpan GetLimit() => double.IsInfinity(TimeoutSeconds)
+        ? Timeout.InfiniteTimeSpan
+        : TimeSpan.FromSeconds(Math.Max(TimeoutSeconds, 0.8) + 0.2);
+
     private void Disconnect(MqttConnection connection)
     {
         RequireMqtt5(connection, nameof(ReasonCode), nameof(SessionExpiry), nameof(UserProperty), nameof(WithWill));
@@ -76,7 +92,7 @@ public sealed class DisconnectMqttCommand : MqttCommand
             SessionExpiry = SessionExpiry,
             UserProperties = UserProperty,
             Discard = Discard,
-            DrainTimeout = TimeSpan.FromSeconds(TimeoutSeconds),
+            DrainTimeout = TimeLimitAttribute.ToTimeSpan(TimeoutSeconds),
         };
 
         Follow(connection);
@@ -84,40 +100,26 @@ public sealed class DisconnectMqttCommand : MqttCommand
         try
         {
             // Ctrl+C ends the wait for what is in flight; the rest of the goodbye, which the peer may draw out, happens without the pipeline.
-            WaitFor(connection.CloseAsync(options, StopToken).WaitAsync(StopToken));
-            SayWhatRemains(connection);
+            Task closing = connection.CloseAsync(options, StopToken);
+            WaitFor(Task.WhenAny(closing, Task.Delay(GetLimit(), StopToken)));
+            if (closing.IsCompleted)
+            {
+                WaitFor(closing);
+            }
+            else if (Discard)
+            {
+                throw new TimeoutException(
+                    $"'{connection.Name}' is disconnected, but its broker did not confirm within {TimeoutSeconds} s that the session is forgotten there.");
+            }
+
+            if (!Discard && UnacknowledgedMessages.Explain(connection) is { } warning)
+            {
+                WriteWarning(warning);
+            }
         }
         catch (Exception exception) when (exception is not PipelineStoppedException)
         {
-            if (IsStopped)
-            {
-                throw new PipelineStoppedException();
-            }
-
-            WriteError(EngineErrors.ToRecord(exception, connection, MqttErrors.DisconnectTimeout));
-        }
-    }
-
-    // With a session on disk nothing of it is lost, but it is not delivered either.
-    private void SayWhatRemains(MqttConnection connection)
-    {
-        // A session in memory goes with its connection.
-        MqttClientCounters counters = connection.Client.Counters;
-        long abandoned = counters.MessagesAbandoned + (connection.SessionPath is null ? counters.InFlight + counters.Queued : 0);
-        if (abandoned > 0 && !Discard)
-        {
-            WriteWarning(
-                $"{abandoned} message{(abandoned == 1 ? " was" : "s were")} given up: the broker had not acknowledged {(abandoned == 1 ? "it" : "them")} "
-                + $"when '{connection.Name}' was disconnected, so {(abandoned == 1 ? "it" : "they")} may or may not have been delivered. A longer "
-                + "-TimeoutSeconds waits for more; Connect-Mqtt -SessionPath keeps what is left for a later run.");
-        }
-
-        int remaining = connection.Waiting + connection.InFlight;
-        if (connection.SessionPath is { } path && remaining > 0 && !Discard)
-        {
-            WriteWarning(
-                $"{remaining} message{(remaining == 1 ? " is" : "s are")} not acknowledged by the broker yet and stay{(remaining == 1 ? "s" : string.Empty)} in "
-                + $"'{path}': the next connection with that -SessionPath delivers {(remaining == 1 ? "it" : "them")}. Get-MqttOutbox shows what waits.");
+            WriteError(Explain(exception, connection, MqttErrors.DisconnectTimeout));
         }
     }
 }

@@ -27,7 +27,11 @@ public sealed class GetMqttSubscriptionCommand : ConnectionCommand
     /// <inheritdoc />
     protected override void ProcessRecord()
     {
-        MqttConnection connection = GetConnection();
+        if (GetConnection() is not { } connection)
+        {
+            return;
+        }
+
         IReadOnlyList<MqttSubscription> all = connection.Subscriptions;
         Check(connection, Topic, all.SelectMany(static subscription => subscription.Filters).Select(static filter => filter.Filter));
         Check(connection, Name, all.Select(static subscription => subscription.Name));

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Management.Automation;
 using PSMqtt.Completion;
+using PSMqtt.Connections;
 using PSMqtt.Errors;
 using PSMqtt.Payloads;
 using PSMqtt.Protocol;
@@ -57,7 +58,12 @@ public sealed class InvokeMqttRequestCommand : MessageCommand
     /// <inheritdoc />
     protected override void BeginProcessing()
     {
-        _connection = GetConnection(Connection);
+        if (GetConnection(Connection) is not { } connection)
+        {
+            return;
+        }
+
+        _connection = connection;
         if (!TopicName.IsValid(Topic, out string? problem))
         {
             Fail(MqttErrors.InvalidTopic.ToRecord(problem, Topic));
@@ -70,12 +76,17 @@ public sealed class InvokeMqttRequestCommand : MessageCommand
     /// <inheritdoc />
     protected override void ProcessRecord()
     {
-        if (!ShouldProcess(Topic, "Send a request"))
+        if (_connection is null || !ShouldProcess(Topic, "Send a request"))
         {
             return;
         }
 
         _replies ??= SubscribeToReplies();
+        if (_replies is null)
+        {
+            return;
+        }
+
         byte[] correlation = CorrelationData ?? NewCorrelation();
         MqttMessage request = new(Create(Topic, Payload))
         {
@@ -114,20 +125,24 @@ public sealed class InvokeMqttRequestCommand : MessageCommand
         return correlation;
     }
 
-    private MqttSubscription SubscribeToReplies()
+    private MqttSubscription? SubscribeToReplies()
     {
         // The version is known once there is a connection: one that is still being made is waited for with the request's own time.
-        WaitUntilConnected();
+        if (!WaitUntilConnected())
+        {
+            return null;
+        }
+
         _responseTopic = GetResponseTopic();
         MqttTopicSubscription filter = new(_responseTopic, QoS > MqttQualityOfService.AtLeastOnce ? QoS : MqttQualityOfService.AtLeastOnce);
         return Subscribe(_connection, [filter], new MqttSubscriptionOptions(), TimeSpan.FromSeconds(TimeoutSeconds));
     }
 
-    private void WaitUntilConnected()
+    private bool WaitUntilConnected()
     {
         if (_connection.Client.ConnectResult is not null)
         {
-            return;
+            return true;
         }
 
         TaskCompletionSource changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -160,9 +175,12 @@ public sealed class InvokeMqttRequestCommand : MessageCommand
 
         if (_connection.Client.ConnectResult is null)
         {
-            Fail(MqttErrors.NotConnected.ToRecord(
+            GiveUp(MqttErrors.NotConnected.ToRecord(
                 $"The connection '{_connection.Name}' has not been made. {_connection.LastError?.Message}".TrimEnd(), _connection));
+            return false;
         }
+
+        return true;
     }
 
     private string GetResponseTopic()
@@ -233,7 +251,7 @@ public sealed class InvokeMqttRequestCommand : MessageCommand
         }
         catch (Exception exception) when (exception is ArgumentException or MqttOperationException or TimeoutException or ObjectDisposedException)
         {
-            WriteError(EngineErrors.ToRecord(exception, request, MqttErrors.SendTimeout, MqttErrors.InvalidMessage));
+            WriteError(Explain(exception, request, MqttErrors.SendTimeout, MqttErrors.InvalidMessage));
             return;
         }
 
@@ -264,14 +282,15 @@ public sealed class InvokeMqttRequestCommand : MessageCommand
             TimeSpan remaining = time - Stopwatch.GetElapsedTime(started);
             if (remaining <= TimeSpan.Zero)
             {
-                WriteError(MqttErrors.RequestTimeout.ToRecord(new TimeoutException(Explain(written, published)), request));
+                WriteError(MqttErrors.RequestTimeout.ToRecord(new TimeoutException(Explain(written, published) + BlockageWatch.ExplainTimeout(_connection)), request));
                 return;
             }
 
             if (!replies.IsActive)
             {
                 Exception reason = replies.EndReason ?? _connection.LastError ?? new InvalidOperationException("The connection was ended while the reply was waited for.");
-                Fail(MqttErrors.ConnectionLost.ToRecord(reason, request));
+                GiveUp(MqttErrors.ConnectionLost.ToRecord(reason, request));
+                return;
             }
 
             using CancellationTokenSource timer = CancellationTokenSource.CreateLinkedTokenSource(StopToken);

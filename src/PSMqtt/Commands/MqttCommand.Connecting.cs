@@ -1,7 +1,9 @@
 using System.Management.Automation;
 using PSMqtt.Connections;
 using PSMqtt.Errors;
+using PSMqtt.Parameters;
 using PSMqtt.Protocol;
+using PSMqtt.Protocol.Sessions;
 using PSMqtt.Protocol.Transports;
 
 namespace PSMqtt.Commands;
@@ -14,13 +16,24 @@ public abstract partial class MqttCommand
 
     private MqttConnection? _own;
 
-    /// <summary>Makes a connection, and connects it; a failure ends the cmdlet.</summary>
+    /// <summary>Makes a connection, and connects it.</summary>
     /// <param name="settings">What the user says about it.</param>
     /// <param name="noWait">Whether to return while it is still being made.</param>
-    /// <returns>The connection, which is in no table yet.</returns>
-    private protected MqttConnection Open(ConnectionSettings settings, bool noWait = false)
+    /// <param name="problem">Why there is no connection.</param>
+    /// <returns>The connection, which is in no table yet; <see langword="null"/>: it could not be made.</returns>
+    private protected MqttConnection? Open(ConnectionSettings settings, bool noWait, out ErrorRecord? problem)
     {
-        MqttConnection connection = new ConnectionBuilder(this, settings).Build();
+        MqttConnection connection;
+        try
+        {
+            connection = new ConnectionBuilder(this, settings).Build();
+        }
+        catch (SessionStoreException exception)
+        {
+            problem = Explain(exception, settings.SessionPath!);
+            return null;
+        }
+
         foreach (MqttEndpoint server in connection.Client.Options.Servers)
         {
             // What the query holds is not shown, and so cannot be completed.
@@ -41,16 +54,26 @@ public abstract partial class MqttCommand
             }
             else
             {
-                Connect(connection);
+                WaitFor(connection.Client.ConnectAsync(StopToken));
             }
-        }
-        catch
-        {
-            WaitForCleanup(connection.CloseAsync(new MqttDisconnectOptions { DrainTimeout = TimeSpan.Zero }, CancellationToken.None), LiveConnections.ExitTimeout);
-            throw;
-        }
 
-        return connection;
+            problem = null;
+            return connection;
+        }
+        catch (Exception exception)
+        {
+            string server = connection.Server;
+            TimeSpan limit = IsStopped ? TimeSpan.FromMilliseconds(100) : LiveConnections.ExitTimeout;
+            WaitForCleanup(connection.CloseAsync(new MqttDisconnectOptions { DrainTimeout = TimeSpan.Zero }, CancellationToken.None), limit);
+            if (IsStopped || exception is RuntimeException)
+            {
+                // What PowerShell itself has thrown: Ctrl+C, or a warning that is to end the script.
+                throw;
+            }
+
+            problem = Explain(exception, server);
+            return null;
+        }
     }
 
     /// <summary>The connection to use: one of the cmdlet's own to -Server, else the one that -Connection names, else the current one.</summary>
@@ -58,8 +81,8 @@ public abstract partial class MqttCommand
     /// <param name="parameters">What else is known about the connection to them.</param>
     /// <param name="connection">The connection given.</param>
     /// <param name="timeoutSeconds">How long connecting may take; 0: as long as Connect-Mqtt allows.</param>
-    /// <returns>The connection.</returns>
-    private protected MqttConnection GetConnection(
+    /// <returns>The connection; <see langword="null"/> when there is none, which has been reported.</returns>
+    private protected MqttConnection? GetConnection(
         string[]? server, OneShotParameters? parameters, MqttConnectionReference? connection, double timeoutSeconds)
     {
         if (server is null)
@@ -69,11 +92,17 @@ public abstract partial class MqttCommand
 
         if (connection is not null)
         {
-            Fail(MqttErrors.InvalidOption.ToRecord("Give only one of -Server, to connect for this command alone, and -Connection.", null));
+            Fail(MqttErrors.InvalidOption.ToRecord("Give only one of -Server, to connect for this command alone, and -Connection.", nameof(server)));
         }
 
         TimeSpan timeout = TimeSpan.FromSeconds(timeoutSeconds > 0 ? Math.Min(timeoutSeconds, ConnectSeconds) : ConnectSeconds);
-        _own = Open((parameters ?? new OneShotParameters()).ToSettings(server, timeout));
+        _own = Open((parameters ?? new OneShotParameters()).ToSettings(server, timeout), noWait: false, out ErrorRecord? problem);
+        if (_own is null)
+        {
+            GiveUp(problem!);
+            return null;
+        }
+
         LiveConnections.Add(_own);
         return _own;
     }
@@ -84,20 +113,8 @@ public abstract partial class MqttCommand
     {
         if (_own is { } own)
         {
-            MqttDisconnectOptions options = new() { DrainTimeout = TimeSpan.FromSeconds(timeoutSeconds) };
+            MqttDisconnectOptions options = new() { DrainTimeout = TimeLimitAttribute.ToTimeSpan(timeoutSeconds) };
             WaitFor(own.CloseAsync(options, StopToken).WaitAsync(StopToken));
-        }
-    }
-
-    private void Connect(MqttConnection connection)
-    {
-        try
-        {
-            WaitFor(connection.Client.ConnectAsync(StopToken));
-        }
-        catch (Exception exception) when (exception is not PipelineStoppedException)
-        {
-            Fail(exception, connection.Server);
         }
     }
 

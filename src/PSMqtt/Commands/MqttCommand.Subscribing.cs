@@ -12,8 +12,11 @@ public abstract partial class MqttCommand
     /// <param name="request">The filters.</param>
     /// <param name="options">How messages are kept.</param>
     /// <param name="timeout">How long to wait; <see langword="null"/>: as long as the connection's other operations.</param>
-    /// <returns>The subscription. When the cmdlet is stopped meanwhile there is none, here or at the broker.</returns>
-    private protected MqttSubscription Subscribe(
+    /// <returns>
+    /// The subscription; <see langword="null"/> when the broker does not make it, which has been reported. When the cmdlet is stopped meanwhile there is none,
+    /// here or at the broker.
+    /// </returns>
+    private protected MqttSubscription? Subscribe(
         MqttConnection connection, MqttTopicSubscription[] request, MqttSubscriptionOptions options, TimeSpan? timeout)
     {
         Task<MqttSubscription>? subscribing = null;
@@ -33,7 +36,14 @@ public abstract partial class MqttCommand
         }
         catch (Exception exception)
         {
-            Fail(exception, string.Join(", ", request.Select(static filter => filter.Filter)), MqttErrors.SubscribeTimeout, MqttErrors.InvalidTopicFilter);
+            string filters = string.Join(", ", request.Select(static filter => filter.Filter));
+            ErrorRecord record = Explain(exception, filters, MqttErrors.SubscribeTimeout, MqttErrors.InvalidTopicFilter);
+            if (exception is ArgumentException)
+            {
+                Fail(record);
+            }
+
+            GiveUp(record);
             return null;
         }
     }

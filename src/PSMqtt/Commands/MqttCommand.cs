@@ -118,26 +118,37 @@ public abstract partial class MqttCommand : PSCmdlet, IDisposable
         throw new UnreachableException();
     }
 
-    /// <summary>Ends the cmdlet with what the engine has thrown.</summary>
+    /// <summary>
+    /// Reports an error after which the cmdlet has nothing more to do. It does not end the script, nor is it heard with -ErrorAction SilentlyContinue; but
+    /// what sends the cmdlet its input, perhaps for ever, is not left to do so in vain.
+    /// </summary>
+    /// <param name="record">The error.</param>
+    private protected void GiveUp(ErrorRecord record)
+    {
+        if (MyInvocation.ExpectingInput)
+        {
+            Fail(record);
+        }
+
+        WriteError(record);
+    }
+
+    /// <summary>Makes an error of what the engine has thrown.</summary>
     /// <param name="exception">The exception.</param>
     /// <param name="target">The object that the error is about.</param>
     /// <param name="timeout">The kind of error that a timeout is.</param>
     /// <param name="argument">The kind of error that an invalid argument is.</param>
-    [DoesNotReturn]
-    private protected void Fail(Exception exception, object? target, MqttErrorKind? timeout = null, MqttErrorKind? argument = null)
-    {
-        if (exception is PipelineStoppedException || (exception is OperationCanceledException && IsStopped))
-        {
-            throw new PipelineStoppedException();
-        }
+    /// <returns>The error.</returns>
+    /// <exception cref="PipelineStoppedException">The exception only says that the pipeline was stopped.</exception>
+    private protected ErrorRecord Explain(Exception exception, object target, MqttErrorKind? timeout = null, MqttErrorKind? argument = null) =>
+        exception is PipelineStoppedException || IsStopped
+            ? throw new PipelineStoppedException()
+            : EngineErrors.ToRecord(exception, target, timeout, argument);
 
-        Fail(EngineErrors.ToRecord(exception, target, timeout, argument));
-    }
-
-    /// <summary>Finds a connection, or ends the cmdlet with an error that says what to do.</summary>
+    /// <summary>Finds a connection.</summary>
     /// <param name="reference">What the user has given; <see langword="null"/>: nothing, so the runspace's current connection.</param>
-    /// <returns>The connection.</returns>
-    protected MqttConnection GetConnection(MqttConnectionReference? reference)
+    /// <returns>The connection; <see langword="null"/> when there is none, which has been reported.</returns>
+    protected MqttConnection? GetConnection(MqttConnectionReference? reference)
     {
         if (reference is not null)
         {
@@ -147,7 +158,8 @@ public abstract partial class MqttCommand : PSCmdlet, IDisposable
                 return named;
             }
 
-            Fail(MqttErrors.ConnectionNotFound.ToRecord($"This runspace has no connection named '{reference.Name}'.", reference.Name));
+            GiveUp(MqttErrors.ConnectionNotFound.ToRecord($"This runspace has no connection named '{reference.Name}'.", reference.Name));
+            return null;
         }
 
         ConnectionTable? table = ConnectionTable.Here;
@@ -161,7 +173,7 @@ public abstract partial class MqttCommand : PSCmdlet, IDisposable
         string message = others.Length == 0
             ? "There is no connection. Connect to a broker first: Connect-Mqtt <server>."
             : $"There is no current connection. Choose one with -Connection: {string.Join(", ", others.Select(static other => other.Name))}.";
-        Fail(MqttErrors.NoCurrentConnection.ToRecord(message, null));
+        GiveUp(MqttErrors.NoCurrentConnection.ToRecord(message, MyInvocation.MyCommand));
         return null;
     }
 

@@ -225,7 +225,7 @@ public sealed class NewMqttConnectionOptionCommand : PSCmdlet
 
         if (problem is not null)
         {
-            ThrowTerminatingError(MqttErrors.InvalidOption.ToRecord(problem, null));
+            ThrowTerminatingError(MqttErrors.InvalidOption.ToRecord(problem, MyInvocation.MyCommand));
         }
     }
 
@@ -244,7 +244,7 @@ public sealed class NewMqttConnectionOptionCommand : PSCmdlet
         {
             // Its name for the argument means nothing here.
             int parameter = exception.Message.LastIndexOf(" (", StringComparison.Ordinal);
-            ThrowTerminatingError(MqttErrors.InvalidOption.ToRecord($"-Proxy: {(parameter < 0 ? exception.Message : exception.Message[..parameter])}", null));
+            ThrowTerminatingError(MqttErrors.InvalidOption.ToRecord($"-Proxy: {(parameter < 0 ? exception.Message : exception.Message[..parameter])}", nameof(Proxy)));
             throw;
         }
     }

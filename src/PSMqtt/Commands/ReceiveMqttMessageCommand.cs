@@ -117,11 +117,14 @@ public sealed class ReceiveMqttMessageCommand : SubscriptionCommand, IDynamicPar
         _excluded = Array.ConvertAll(ExcludeTopic, ParseFilter);
         if (Server is not null && Topic is null)
         {
-            Fail(MqttErrors.InvalidOption.ToRecord("-Server needs -Topic: a connection that is made for this command alone has no subscriptions to read.", null));
+            Fail(MqttErrors.InvalidOption.ToRecord("-Server needs -Topic: a connection that is made for this command alone has no subscriptions to read.", nameof(Server)));
         }
 
         _sources = OpenSources();
-        Receive(_sources);
+        if (_sources is not null)
+        {
+            Receive(_sources);
+        }
     }
 
     /// <inheritdoc />
@@ -151,7 +154,8 @@ public sealed class ReceiveMqttMessageCommand : SubscriptionCommand, IDynamicPar
         return filter;
     }
 
-    private MessageSources OpenSources()
+    // None when there is no connection or no subscription, which has been reported.
+    private MessageSources? OpenSources()
     {
         _dropsRetained = SkipRetained;
         if (_given.Count > 0)
@@ -163,25 +167,32 @@ public sealed class ReceiveMqttMessageCommand : SubscriptionCommand, IDynamicPar
             }
 
             bool areOfOne = _given.TrueForAll(subscription => ReferenceEquals(subscription.Client, _given[0].Client));
-            return new MessageSources(() => _given, areOfOne ? owner : null, StopToken);
+            _connection = areOfOne ? owner : null;
+            return new MessageSources(() => _given, _connection, StopToken);
         }
 
-        MqttConnection connection = _connection = GetConnection(Server, _oneShot, Connection, TimeoutSeconds);
+        if (GetConnection(Server, _oneShot, Connection, TimeoutSeconds) is not { } connection)
+        {
+            return null;
+        }
+
+        _connection = connection;
         if (Topic is not null)
         {
             _own = SubscribeWhileRunning(connection, Topic);
-            return new MessageSources(() => [_own], connection, StopToken);
+            return _own is null ? null : new MessageSources(() => [_own], connection, StopToken);
         }
 
         if (!Wait && connection is { Queues.Count: 0, SessionPresent: false, Client.Unclaimed.QueuedCount: 0 })
         {
-            Fail(MqttErrors.NoSubscription.ToRecord($"The connection '{connection.Name}' has no registered subscription to receive from.", connection));
+            WriteError(MqttErrors.NoSubscription.ToRecord($"The connection '{connection.Name}' has no registered subscription to receive from.", connection));
+            return null;
         }
 
         return new MessageSources(() => [.. connection.Queues, connection.Client.Unclaimed], connection, StopToken);
     }
 
-    private MqttSubscription SubscribeWhileRunning(MqttConnection connection, string[] filters)
+    private MqttSubscription? SubscribeWhileRunning(MqttConnection connection, string[] filters)
     {
         MqttRetainHandling retainHandling = RetainHandling;
         if (SkipRetained && connection.Client.ConnectResult is { ProtocolVersion: MqttProtocolVersion.V500 } && !IsGiven(nameof(RetainHandling)))
@@ -234,13 +245,13 @@ public sealed class ReceiveMqttMessageCommand : SubscriptionCommand, IDynamicPar
 
             if (sources.HaveEnded)
             {
-                FailIfTooFew(MqttErrors.ConnectionLost, "the connection or the subscription ended");
+                ReportEnd();
                 return;
             }
 
             if (IsOver(started, lastMessage, out TimeSpan? remaining))
             {
-                FailIfTooFew(MqttErrors.ReceiveTimeout, "the time was up");
+                ReportIfTooFew(MqttErrors.ReceiveTimeout, "the time was up", BlockageWatch.ExplainTimeout(_connection));
                 return;
             }
 
@@ -330,28 +341,34 @@ public sealed class ReceiveMqttMessageCommand : SubscriptionCommand, IDynamicPar
         return left <= TimeSpan.Zero;
     }
 
-    private void FailIfTooFew(MqttErrorKind kind, string cause)
+    // No message can come any more.
+    private void ReportEnd()
     {
-        if (Count > 0)
+        MqttClient client = _connection?.Client ?? _given[0].Client;
+        bool isConnectionGone = client.State is MqttConnectionState.Disconnected or MqttConnectionState.Disposed;
+        MqttErrorKind kind = isConnectionGone ? MqttErrors.ConnectionLost : MqttErrors.SubscriptionEnded;
+        string why = isConnectionGone && client.LastError is { } error ? $" {error.Message}" : string.Empty;
+        if (!ReportIfTooFew(kind, isConnectionGone ? "the connection ended" : "the subscription ended", why)
+            && client is { State: MqttConnectionState.Disconnected, LastError: { } lost })
         {
-            Fail(kind.ToRecord(new TimeoutException($"{_written} of {Count} messages had come when {cause}."), Topic));
-        }
-
-        if (Until is not null)
-        {
-            Fail(kind.ToRecord(new TimeoutException($"None of the {_written} messages that had come when {cause} was the one waited for."), Topic));
-        }
-
-        if (ReferenceEquals(kind, MqttErrors.ConnectionLost) && GetLostError() is { } error)
-        {
-            Fail(kind.ToRecord(error, Topic));
+            // The owner's own Disconnect-Mqtt is no error.
+            WriteError(kind.ToRecord(lost, Target));
         }
     }
 
-    // The owner's own Disconnect-Mqtt is no error.
-    private Exception? GetLostError()
+    private object Target => (object?)Topic ?? (_given.Count > 0 ? _given.ToArray() : _connection!);
+
+    private bool ReportIfTooFew(MqttErrorKind kind, string cause, string more)
     {
-        MqttClient client = _connection?.Client ?? _given[0].Client;
-        return client.State == MqttConnectionState.Disconnected ? client.LastError : null;
+        string? problem =
+            Count > 0 ? $"{_written} of {Count} messages had come when {cause}."
+            : Until is not null ? $"None of the {_written} messages that had come when {cause} was the one waited for."
+            : null;
+        if (problem is not null)
+        {
+            WriteError(kind.ToRecord(new TimeoutException(problem + more), Target));
+        }
+
+        return problem is not null;
     }
 }

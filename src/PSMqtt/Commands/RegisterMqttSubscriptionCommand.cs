@@ -83,14 +83,20 @@ public sealed class RegisterMqttSubscriptionCommand : SubscriptionCommand
     /// <inheritdoc />
     protected override void ProcessRecord()
     {
-        MqttConnection connection = GetConnection();
+        if (GetConnection() is not { } connection)
+        {
+            return;
+        }
+
         RequireMqtt5(connection, nameof(UserProperty));
         MqttTopicSubscription[] request = GetRequest(connection, Topic, RetainHandling);
         if (Action is null)
         {
-            MqttSubscription subscription = Subscribe(connection, request, GetOptions(connection), TimeSpan.FromSeconds(TimeoutSeconds));
-            connection.Add(subscription, isQueue: true);
-            WriteObject(subscription);
+            if (Subscribe(connection, request, GetOptions(connection), TimeSpan.FromSeconds(TimeoutSeconds)) is { } subscription)
+            {
+                connection.Add(subscription, isQueue: true);
+                WriteObject(subscription);
+            }
         }
         else
         {
@@ -110,7 +116,7 @@ public sealed class RegisterMqttSubscriptionCommand : SubscriptionCommand
             Events,
             new MqttMessageSource(connection),
             new MessagePump.Settings(action, SourceIdentifier, MessageData, MaxTriggerCount, BatchSize));
-        MqttSubscription subscription;
+        MqttSubscription? subscription;
         try
         {
             subscription = Subscribe(connection, request, GetOptions(connection), TimeSpan.FromSeconds(TimeoutSeconds));
@@ -119,6 +125,12 @@ public sealed class RegisterMqttSubscriptionCommand : SubscriptionCommand
         {
             pump.Dispose();
             throw;
+        }
+
+        if (subscription is null)
+        {
+            pump.Dispose();
+            return;
         }
 
         connection.Add(subscription, isQueue: false);

@@ -2,6 +2,7 @@ using System.Collections.ObjectModel;
 using System.Management.Automation;
 using PSMqtt.Completion;
 using PSMqtt.Errors;
+using PSMqtt.Parameters;
 using PSMqtt.Payloads;
 using PSMqtt.Protocol;
 using PSMqtt.Protocol.Sessions;
@@ -23,6 +24,8 @@ public sealed class SendMqttMessageCommand : MessageCommand, IDynamicParameters
     private MqttPublisher? _publisher;
     private MessageOverrides? _overrides;
     private Action _drain = null!;
+    private TimeSpan _timeout;
+    private TimeSpan _timeoutOfReceived;
     private bool _asks;
 
     /// <summary>The topic name. Messages from the pipeline have their own, which this one replaces.</summary>
@@ -76,9 +79,12 @@ public sealed class SendMqttMessageCommand : MessageCommand, IDynamicParameters
     [Parameter]
     public SwitchParameter NoWait { get; set; }
 
-    /// <summary>How long a message may wait for its acknowledgement. Default: 30.</summary>
+    /// <summary>
+    /// How long a message may wait for its acknowledgement; Infinite (or -1): as long as it takes. Default: 30; Infinite for messages that were received, as
+    /// those of a bridge.
+    /// </summary>
     [Parameter]
-    [ValidateRange(0.001, 86_400)]
+    [TimeLimit(0.001, 86_400)]
     public double TimeoutSeconds { get; set; } = 30;
 
     /// <summary>The parameters of Connect-Mqtt that a command with -Server takes.</summary>
@@ -88,7 +94,12 @@ public sealed class SendMqttMessageCommand : MessageCommand, IDynamicParameters
     /// <inheritdoc />
     protected override void BeginProcessing()
     {
-        _connection = GetConnection(Server, _oneShot, Connection, TimeoutSeconds);
+        if (GetConnection(Server, _oneShot, Connection, TimeoutSeconds) is not { } connection)
+        {
+            return;
+        }
+
+        _connection = connection;
         RequireMqtt5(_connection, Mqtt5Parameters);
         if (Topic is not null && !TopicName.IsValid(Topic, out string? problem))
         {
@@ -102,20 +113,30 @@ public sealed class SendMqttMessageCommand : MessageCommand, IDynamicParameters
 
         _asks = MayAsk();
         _drain = Drain;
+
+        // Nobody hears of a message that ran out of time with -NoWait: so none does. It is sent, or Disconnect-Mqtt says that it was not. And a message that
+        // was received may be with us alone by now.
+        _timeout = NoWait ? Timeout.InfiniteTimeSpan : TimeLimitAttribute.ToTimeSpan(TimeoutSeconds);
+        _timeoutOfReceived = IsGiven(nameof(TimeoutSeconds)) ? _timeout : Timeout.InfiniteTimeSpan;
         try
         {
-            // Nobody hears of a message that ran out of time with -NoWait: so none does. It is sent, or Disconnect-Mqtt says that it was not.
-            _publisher = _connection.Client.CreatePublisher(PassThru, NoWait ? Timeout.InfiniteTimeSpan : TimeSpan.FromSeconds(TimeoutSeconds));
+            _publisher = _connection.Client.CreatePublisher(PassThru, _timeout);
         }
         catch (ObjectDisposedException)
         {
-            Fail(MqttErrors.NotConnected.ToRecord($"The connection '{_connection.Name}' has been ended.", _connection));
+            GiveUp(MqttErrors.NotConnected.ToRecord($"The connection '{_connection.Name}' has been ended.", _connection));
         }
     }
 
     /// <inheritdoc />
     protected override void ProcessRecord()
     {
+        if (_publisher is null)
+        {
+            // There is no connection, which has been said.
+            return;
+        }
+
         if (Message is not null)
         {
             foreach (MqttMessage message in Message)
@@ -179,18 +200,18 @@ public sealed class SendMqttMessageCommand : MessageCommand, IDynamicParameters
         }
         else if (Topic is null)
         {
-            WriteError(MqttErrors.TopicRequired.ToRecord("The message has no topic.", payload));
+            WriteError(MqttErrors.TopicRequired.ToRecord("The message has no topic.", payload ?? nameof(Topic)));
         }
         else
         {
-            Send(Create(Topic, payload));
+            Send(Create(Topic, payload), _timeout);
         }
     }
 
     private void SendWhole(MqttMessage message)
     {
         _overrides ??= MessageOverrides.From(this);
-        Send(_overrides.Apply(message));
+        Send(_overrides.Apply(message), message.Timestamp > DateTimeOffset.MinValue ? _timeoutOfReceived : _timeout);
     }
 
     private void SendRecord(MessageRecord record)
@@ -228,7 +249,7 @@ public sealed class SendMqttMessageCommand : MessageCommand, IDynamicParameters
             return;
         }
 
-        Send(CreateFromBytes(Topic, payload));
+        Send(CreateFromBytes(Topic, payload), _timeout);
     }
 
     private IEnumerable<string> GetFiles()
@@ -261,7 +282,7 @@ public sealed class SendMqttMessageCommand : MessageCommand, IDynamicParameters
     }
 
     // The path of every message: it allocates nothing, and on success it makes no call that it could do without.
-    private void Send(MqttMessage message)
+    private void Send(MqttMessage message, TimeSpan timeout)
     {
         if (_asks && !ShouldProcess(message.Topic, $"Send a message of {message.Payload.Length} bytes with QoS {(int)message.QoS}"))
         {
@@ -270,7 +291,7 @@ public sealed class SendMqttMessageCommand : MessageCommand, IDynamicParameters
 
         try
         {
-            ValueTask posted = _publisher!.PostAsync(message, StopToken);
+            ValueTask posted = _publisher!.PostAsync(message, timeout, StopToken);
             if (posted.IsCompletedSuccessfully)
             {
                 posted.GetAwaiter().GetResult();
@@ -306,20 +327,17 @@ public sealed class SendMqttMessageCommand : MessageCommand, IDynamicParameters
 
     private void Report(Exception exception, MqttMessage message)
     {
-        if (IsStopped)
-        {
-            throw new PipelineStoppedException();
-        }
-
         MqttErrorKind argument = TopicName.IsValid(message.Topic, out _) ? MqttErrors.InvalidMessage : MqttErrors.InvalidTopic;
-        ErrorRecord record = EngineErrors.ToRecord(exception, message, MqttErrors.SendTimeout, argument);
+        ErrorRecord record = Explain(exception, message, MqttErrors.SendTimeout, argument);
         if (_connection.State is MqttConnectionState.Disposed or MqttConnectionState.Disconnected)
         {
             // It will not come back: the messages that follow would all fail in the same way.
-            Fail(record);
+            GiveUp(record);
         }
-
-        WriteError(record);
+        else
+        {
+            WriteError(record);
+        }
     }
 
     // ShouldProcess costs as much as the rest: it is called only where it may have something to say.

@@ -120,7 +120,7 @@ public sealed class StartMqttBrokerCommand : PSCmdlet
         if (CertificateKey is not null || CertificatePassword is not null)
         {
             ThrowTerminatingError(MqttErrors.InvalidOption.ToRecord(
-                $"-{(CertificateKey is null ? nameof(CertificatePassword) : nameof(CertificateKey))} needs -Certificate.", null));
+                $"-{(CertificateKey is null ? nameof(CertificatePassword) : nameof(CertificateKey))} needs -Certificate.", nameof(Certificate)));
         }
 
         return Tls ? new MqttClientCertificate(BrokerCertificate.CreateSelfSigned(), []) : null;

@@ -57,9 +57,9 @@ public sealed class StopMqttBrokerCommand : PSCmdlet
         }
 
         WriteError(running.Count == 0
-            ? MqttErrors.NoBroker.ToRecord("No broker runs in this process.", null)
+            ? MqttErrors.NoBroker.ToRecord("No broker runs in this process.", MyInvocation.MyCommand)
             : MqttErrors.BrokerAmbiguous.ToRecord(
-                $"{running.Count} brokers run in this process: {string.Join(", ", running.Select(static broker => broker.Name))}. Which one is meant?", null));
+                $"{running.Count} brokers run in this process: {string.Join(", ", running.Select(static broker => broker.Name))}. Which one is meant?", running.ToArray()));
         return [];
     }
 

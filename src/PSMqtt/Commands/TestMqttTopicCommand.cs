@@ -30,7 +30,7 @@ public sealed class TestMqttTopicCommand : PSCmdlet
         bool hasTopics = Topic is not null || MyInvocation.ExpectingInput;
         if (!hasTopics && Filter is null)
         {
-            ThrowTerminatingError(MqttErrors.TopicRequired.ToRecord("Give a topic, a filter, or both.", null));
+            ThrowTerminatingError(MqttErrors.TopicRequired.ToRecord("Give a topic, a filter, or both.", nameof(Topic)));
         }
 
         if (hasTopics && Filter is not null)

@@ -38,8 +38,12 @@ public sealed class UnregisterMqttSubscriptionCommand : ConnectionCommand
 
     private List<MqttSubscription> Find(string[] filters)
     {
-        MqttConnection connection = GetConnection();
         List<MqttSubscription> found = [];
+        if (GetConnection() is not { } connection)
+        {
+            return found;
+        }
+
         foreach (string filter in filters)
         {
             int before = found.Count;
@@ -67,12 +71,7 @@ public sealed class UnregisterMqttSubscriptionCommand : ConnectionCommand
         }
         catch (Exception exception) when (exception is not PipelineStoppedException)
         {
-            if (IsStopped)
-            {
-                throw new PipelineStoppedException();
-            }
-
-            WriteError(EngineErrors.ToRecord(exception, subscription, MqttErrors.UnsubscribeTimeout));
+            WriteError(Explain(exception, subscription, MqttErrors.UnsubscribeTimeout));
         }
         finally
         {

@@ -48,6 +48,11 @@ internal sealed class BlockageWatch(MqttClient client)
         }
     }
 
+    /// <summary>What to add to the error of a command that has waited in vain.</summary>
+    /// <returns>A space and a sentence or two; empty where nothing holds up the connection.</returns>
+    public static string ExplainTimeout(MqttConnection? connection) =>
+        connection?.BlockedBy is { } subscription ? " " + Explain(connection, subscription) : string.Empty;
+
     /// <summary>What to tell the user.</summary>
     public static string Explain(MqttConnection connection, MqttSubscription subscription) =>
         $"The connection '{connection.Name}' is held up by its subscription '{subscription.Name}': "

@@ -13,6 +13,8 @@ namespace PSMqtt.Connections;
 /// <param name="settings">What the user says.</param>
 internal sealed class ConnectionBuilder(PSCmdlet cmdlet, ConnectionSettings settings)
 {
+    /// <summary>Makes it.</summary>
+    /// <exception cref="SessionStoreException">The directory of the session cannot be used, now or at all.</exception>
     public MqttConnection Build()
     {
         MqttClientOptions options = GetOptions();
@@ -21,7 +23,7 @@ internal sealed class ConnectionBuilder(PSCmdlet cmdlet, ConnectionSettings sett
         {
             if (settings.CredentialScript is not null)
             {
-                ScriptRunspace script = new(settings.CredentialScript);
+                ScriptRunspace script = new(settings.CredentialScript, "-CredentialScript", MqttErrors.CredentialScriptFailed);
                 resources.Add(script);
                 options = options with { CredentialProvider = Credentials.From(script) };
             }
@@ -47,15 +49,31 @@ internal sealed class ConnectionBuilder(PSCmdlet cmdlet, ConnectionSettings sett
                 options = options with { SessionStore = session.Store, ClientId = session.Store.ClientId };
             }
 
+            else if (settings.PersistentSession)
+            {
+                MemorySession session = MemorySession.Take(options.Servers[0], options.ClientId, isFresh: options.CleanStart);
+                resources.Add(session);
+                options = options with { SessionStore = session };
+            }
+            else if (options.ClientId.Length > 0)
+            {
+                // A clean start ends the session on both sides [MQTT-3.1.2-4].
+                MemorySession.Forget(options.Servers[0], options.ClientId);
+            }
+
             return new MqttConnection(new MqttClient(options), settings.Name, settings.Option?.Subscription ?? new MqttSubscriptionOptions(), resources);
         }
         catch (Exception exception) when (exception is ArgumentException or IOException or UnauthorizedAccessException)
         {
             resources.ForEach(static resource => resource.Dispose());
+            if (exception is SessionStoreException)
+            {
+                throw;
+            }
+
             Fail(exception is ArgumentException
-                ? MqttErrors.InvalidOption.ToRecord(exception, null)
-                : exception is SessionStoreException ? EngineErrors.ToRecord(exception, settings.SessionPath)
-                : MqttErrors.FileUnreadable.ToRecord(exception, settings.Option?.TracePath));
+                ? MqttErrors.InvalidOption.ToRecord(exception, nameof(settings.Option))
+                : MqttErrors.FileUnreadable.ToRecord(exception, settings.Option?.TracePath ?? exception.Message));
             return null;
         }
     }
@@ -126,7 +144,7 @@ internal sealed class ConnectionBuilder(PSCmdlet cmdlet, ConnectionSettings sett
         }
         catch (MqttCertificateException exception)
         {
-            Fail(EngineErrors.ToRecord(exception, exception.Path));
+            Fail(EngineErrors.ToRecord(exception, exception.Path ?? nameof(settings.Certificate)));
             return null;
         }
     }
@@ -145,12 +163,12 @@ internal sealed class ConnectionBuilder(PSCmdlet cmdlet, ConnectionSettings sett
         if (!Array.Exists(servers, static server => server.IsTls) && Array.Find(parameters, static parameter => parameter.Given).Name is { } name)
         {
             Fail(MqttErrors.RequiresTls.ToRecord(
-                $"-{name} needs TLS, and '{string.Join(", ", servers.AsEnumerable())}' does without. Write mqtts:// or wss://, or add -Tls.", null));
+                $"-{name} needs TLS, and '{string.Join(", ", servers.AsEnumerable())}' does without. Write mqtts:// or wss://, or add -Tls.", name));
         }
 
         if (settings.Tls && Array.Find(servers, static server => !server.IsTls) is { } plain)
         {
-            Fail(MqttErrors.RequiresTls.ToRecord($"'{plain}' cannot be used with -Tls: a Unix domain socket has no TLS. Leave -Tls out.", null));
+            Fail(MqttErrors.RequiresTls.ToRecord($"'{plain}' cannot be used with -Tls: a Unix domain socket has no TLS. Leave -Tls out.", nameof(settings.Tls)));
         }
     }
 
@@ -162,12 +180,12 @@ internal sealed class ConnectionBuilder(PSCmdlet cmdlet, ConnectionSettings sett
             Fail(MqttErrors.InvalidOption.ToRecord(
                 "-CleanStart and -SessionPath contradict each other: what is kept on disk would be kept for nothing. Leave -CleanStart out; Disconnect-Mqtt "
                 + "-Discard forgets a session on both sides, and Clear-MqttOutbox removes what waits.",
-                null));
+                nameof(settings.CleanStart)));
         }
 
         if (settings is { PersistentSession: true, ClientId.Length: 0, SessionPath: null })
         {
-            Fail(MqttErrors.ClientIdRequired.ToRecord("-PersistentSession needs -ClientId: the broker finds the session again by it.", null));
+            Fail(MqttErrors.ClientIdRequired.ToRecord("-PersistentSession needs -ClientId: the broker finds the session again by it.", nameof(settings.PersistentSession)));
         }
 
         if (settings.ProtocolVersion < MqttProtocolVersion.V500)
@@ -181,23 +199,23 @@ internal sealed class ConnectionBuilder(PSCmdlet cmdlet, ConnectionSettings sett
             if (Array.Find(parameters, static parameter => parameter.Given).Name is { } name)
             {
                 Fail(MqttErrors.RequiresMqtt5.ToRecord(
-                    $"-{name} needs MQTT 5.0, and -ProtocolVersion asks for {MqttVersionName.Of(settings.ProtocolVersion.Value)}.", null));
+                    $"-{name} needs MQTT 5.0, and -ProtocolVersion asks for {MqttVersionName.Of(settings.ProtocolVersion.Value)}.", name));
             }
         }
 
         if (new object?[] { settings.Credential, settings.Password, settings.CredentialScript }.Count(static given => given is not null) > 1)
         {
-            Fail(MqttErrors.InvalidOption.ToRecord("Give only one of -Credential, -Password and -CredentialScript.", null));
+            Fail(MqttErrors.InvalidOption.ToRecord("Give only one of -Credential, -Password and -CredentialScript.", nameof(settings.Credential)));
         }
 
         if (settings is { CertificateKey: not null, Certificate: null })
         {
-            Fail(MqttErrors.InvalidOption.ToRecord("-CertificateKey needs -Certificate.", null));
+            Fail(MqttErrors.InvalidOption.ToRecord("-CertificateKey needs -Certificate.", nameof(settings.CertificateKey)));
         }
 
         if (settings is { CertificatePassword: not null, Certificate: null, CACertificate: null })
         {
-            Fail(MqttErrors.InvalidOption.ToRecord("-CertificatePassword needs -Certificate, or -CACertificate.", null));
+            Fail(MqttErrors.InvalidOption.ToRecord("-CertificatePassword needs -Certificate, or -CACertificate.", nameof(settings.CertificatePassword)));
         }
     }
 
@@ -206,7 +224,7 @@ internal sealed class ConnectionBuilder(PSCmdlet cmdlet, ConnectionSettings sett
         if (!MqttEndpoint.TryParse(settings.Tls ? WithTls(text) : text, out MqttEndpoint? endpoint, out string? problem))
         {
             // The text itself may hold a password, so it does not become the target.
-            Fail(MqttErrors.InvalidServer.ToRecord(problem, null));
+            Fail(MqttErrors.InvalidServer.ToRecord(problem, nameof(settings.Server)));
         }
 
         return endpoint;

@@ -28,7 +28,7 @@ internal static class Credentials
                 PSCredential credential => From(credential),
                 SecureString password => From(null, password),
                 MqttCredential credential => credential,
-                _ => throw new PSArgumentException("The script block of -CredentialScript must write a PSCredential, such as Get-Credential makes."),
+                _ => throw script.Failed("it must write a PSCredential, such as Get-Credential makes."),
             };
     };
 

@@ -15,6 +15,7 @@ public sealed class ModuleLifetime : IModuleAssemblyCleanup
             ((IAsyncResult)table.CloseAllAsync()).AsyncWaitHandle.WaitOne(LiveConnections.ExitTimeout);
         }
 
+        MemorySession.ForgetAll();
         BrokerTable.StopAll();
     }
 }

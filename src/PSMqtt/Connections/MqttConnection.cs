@@ -30,6 +30,7 @@ public sealed class MqttConnection : IAsyncDisposable, IDisposable
         Id = Interlocked.Increment(ref s_lastId);
         Name = name ?? $"mqtt{Id}";
         Client = client;
+        (client.Options.SessionStore as MemorySession)?.BelongTo(this);
         Blockage = new BlockageWatch(client);
         _events = new ConnectionEvents(this);
         client.Connecting += (_, step) => _events.Raise(Connecting, step);
@@ -232,6 +233,12 @@ public sealed class MqttConnection : IAsyncDisposable, IDisposable
 
     /// <summary>The directory that keeps the session (<c>Connect-Mqtt -SessionPath</c>); <see langword="null"/>: none does.</summary>
     public string? SessionPath => (Client.Options.SessionStore as FileSessionStore)?.Directory;
+
+    /// <summary>Whether what was not acknowledged when the connection ends is kept for another one, on disk or in memory.</summary>
+    internal bool KeepsSession => Client.Options.SessionStore is not null;
+
+    /// <summary>Whether it has been ended, or will never be connected again.</summary>
+    internal bool IsOver => Volatile.Read(ref _closing) is not null || State is MqttConnectionState.Disconnected or MqttConnectionState.Disposed;
 
     /// <summary>How often the connection has been made again.</summary>
     public long Reconnects => Client.Counters.Reconnects;

@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using PSMqtt.Errors;
 using PSMqtt.Payloads;
 using PSMqtt.Protocol;
 
@@ -16,7 +17,7 @@ internal sealed class ScriptAuthentication : IEnhancedAuthentication, IDisposabl
     public ScriptAuthentication(string method, ScriptBlock script)
     {
         Method = method;
-        _script = new ScriptRunspace(script);
+        _script = new ScriptRunspace(script, "-AuthenticationScript", MqttErrors.AuthenticationScriptFailed);
     }
 
     public string Method { get; }
@@ -35,12 +36,19 @@ internal sealed class ScriptAuthentication : IEnhancedAuthentication, IDisposabl
     {
         PSDataCollection<PSObject> output = await _script.RunAsync([step, data?.ToArray()], cancellationToken).ConfigureAwait(false);
 
-        // A byte array that a script writes arrives as its bytes, one by one.
-        return output.Count switch
+        try
         {
-            0 => null,
-            1 => _conversion.ToBytes(output[0]),
-            _ => _conversion.ToBytes(output.Select(static item => item?.BaseObject).ToArray()),
-        };
+            // A byte array that a script writes arrives as its bytes, one by one.
+            return output.Count switch
+            {
+                0 => null,
+                1 => _conversion.ToBytes(output[0]),
+                _ => _conversion.ToBytes(output.Select(static item => item?.BaseObject).ToArray()),
+            };
+        }
+        catch (Exception exception) when (exception is RuntimeException or ArgumentException)
+        {
+            throw _script.Failed($"what it has written is no answer. {exception.Message}", exception);
+        }
     }
 }

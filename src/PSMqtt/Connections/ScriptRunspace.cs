@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using System.Management.Automation.Runspaces;
+using PSMqtt.Errors;
 
 namespace PSMqtt.Connections;
 
@@ -10,15 +11,25 @@ namespace PSMqtt.Connections;
 internal sealed class ScriptRunspace : IDisposable
 {
     private readonly string _script;
+    private readonly string _parameter;
+    private readonly MqttErrorKind _failure;
     private readonly Lazy<Runspace> _runspace = new(Open);
 
-    public ScriptRunspace(ScriptBlock script) => _script = script.ToString();
+    /// <param name="script">The script block.</param>
+    /// <param name="parameter">The parameter that it was given with.</param>
+    /// <param name="failure">The kind of error that its failure is.</param>
+    public ScriptRunspace(ScriptBlock script, string parameter, MqttErrorKind failure)
+    {
+        _script = script.ToString();
+        _parameter = parameter;
+        _failure = failure;
+    }
 
     /// <summary>Runs the script.</summary>
     /// <param name="arguments">The values of its parameters, in their order.</param>
     /// <param name="cancellationToken">Stops it.</param>
     /// <returns>What it has written.</returns>
-    /// <exception cref="RuntimeException">It has thrown an exception, or written an error.</exception>
+    /// <exception cref="MqttScriptException">It has thrown an exception, or written an error.</exception>
     public async Task<PSDataCollection<PSObject>> RunAsync(object?[] arguments, CancellationToken cancellationToken)
     {
         using PowerShell shell = PowerShell.Create();
@@ -35,22 +46,31 @@ internal sealed class ScriptRunspace : IDisposable
             try
             {
                 PSDataCollection<PSObject> output = await Task.Factory.FromAsync(shell.BeginInvoke(), shell.EndInvoke).ConfigureAwait(false);
-                return shell.Streams.Error.Count == 0
-                    ? output
-                    : throw new RuntimeException(shell.Streams.Error[0].ToString(), shell.Streams.Error[0].Exception);
+                return shell.Streams.Error.Count == 0 ? output : throw Failed(shell.Streams.Error[0].ToString(), shell.Streams.Error[0].Exception);
             }
             catch (PipelineStoppedException) when (cancellationToken.IsCancellationRequested)
             {
                 throw new OperationCanceledException(cancellationToken);
             }
+            catch (RuntimeException exception)
+            {
+                throw Failed(exception.Message, exception);
+            }
         }
     }
+
+    /// <summary>Makes the exception that says how the script failed.</summary>
+    /// <param name="message">In what way.</param>
+    /// <param name="exception">Its own exception, where it has one.</param>
+    public MqttScriptException Failed(string message, Exception? exception = null) =>
+        new(_failure, $"The script block of {_parameter} failed: {message}", exception);
 
     public void Dispose()
     {
         if (_runspace.IsValueCreated)
         {
-            _runspace.Value.Dispose();
+            // A script that is inside a call of .NET cannot be stopped, and a runspace waits for what runs in it: nobody else shall.
+            _ = Task.Run(_runspace.Value.Dispose);
         }
     }
 

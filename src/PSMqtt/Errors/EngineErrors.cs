@@ -14,18 +14,12 @@ internal static class EngineErrors
     /// <param name="timeout">The kind of error that a <see cref="TimeoutException"/> is here.</param>
     /// <param name="argument">The kind of error that an <see cref="ArgumentException"/> is here.</param>
     /// <returns>The error record.</returns>
-    public static ErrorRecord ToRecord(Exception exception, object? target, MqttErrorKind? timeout = null, MqttErrorKind? argument = null)
-    {
-        if (exception is IContainsErrorRecord { ErrorRecord: { } record })
-        {
-            return record;
-        }
-
-        return KindOf(exception, timeout ?? MqttErrors.ConnectTimeout, argument ?? MqttErrors.InvalidOption).ToRecord(exception, target);
-    }
+    public static ErrorRecord ToRecord(Exception exception, object target, MqttErrorKind? timeout = null, MqttErrorKind? argument = null) =>
+        KindOf(exception, timeout ?? MqttErrors.ConnectTimeout, argument ?? MqttErrors.InvalidOption).ToRecord(exception, target);
 
     private static MqttErrorKind KindOf(Exception exception, MqttErrorKind timeout, MqttErrorKind argument) => exception switch
     {
+        MqttScriptException script => script.Kind,
         MqttConnectException connect => KindOf(connect.Failure),
         MqttOperationException operation => KindOf(operation.Operation, operation.Failure),
         MqttProtocolException { ReasonCode: MqttReasonCode.ReceiveMaximumExceeded } => MqttErrors.ReceiveMaximumExceeded,

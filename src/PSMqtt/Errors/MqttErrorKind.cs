@@ -13,16 +13,16 @@ internal sealed record MqttErrorKind(string Id, ErrorCategory Category, string A
 {
     /// <summary>Makes an error record of this kind.</summary>
     /// <param name="exception">What happened; its message is what the user reads.</param>
-    /// <param name="target">The object that the error is about.</param>
+    /// <param name="target">The object that the error is about; a parameter's name where it is about how a command was called.</param>
     /// <returns>The error record.</returns>
-    public ErrorRecord ToRecord(Exception exception, object? target) =>
+    public ErrorRecord ToRecord(Exception exception, object target) =>
         new(exception, Id, Category, target) { ErrorDetails = new ErrorDetails(exception.Message) { RecommendedAction = Advice } };
 
     /// <summary>Makes an error record of this kind for a misuse that the module itself found.</summary>
     /// <param name="message">What is wrong, in a sentence or two.</param>
-    /// <param name="target">The object that the error is about.</param>
+    /// <param name="target">The object that the error is about; a parameter's name where it is about how a command was called.</param>
     /// <returns>The error record.</returns>
-    public ErrorRecord ToRecord(string message, object? target) =>
+    public ErrorRecord ToRecord(string message, object target) =>
         ToRecord(
             Category is ErrorCategory.InvalidArgument or ErrorCategory.InvalidData ? new PSArgumentException(message) : new PSInvalidOperationException(message),
             target);

@@ -7,7 +7,7 @@ internal static class MqttErrors
 {
     // Connecting: one for every MqttConnectFailure.
     public static readonly MqttErrorKind ConnectFailed = new(
-        "MqttConnectFailed", ErrorCategory.ConnectionError, "Read the message; connect with -Verbose to see every step.");
+        "MqttConnectFailed", ErrorCategory.ConnectionError, "Connect with -Verbose to see every step.");
 
     public static readonly MqttErrorKind HostNotFound = new(
         "MqttHostNotFound", ErrorCategory.ObjectNotFound, "Check the spelling of the server's name, and the machine's DNS settings.");
@@ -25,17 +25,17 @@ internal static class MqttErrors
 
     public static readonly MqttErrorKind NoResponse = new(
         "MqttNoResponse", ErrorCategory.OperationTimeout,
-        "Something listens there but says nothing: check that it is an MQTT broker, and whether the port expects TLS (mqtts://).");
+        "Check that the port is that of an MQTT broker, and whether it expects TLS (mqtts://).");
 
     public static readonly MqttErrorKind NotMqtt = new(
-        "MqttNotMqtt", ErrorCategory.ProtocolError, "Check the port: what listens there does not speak MQTT. For MQTT over WebSocket use ws:// or wss://.");
+        "MqttNotMqtt", ErrorCategory.ProtocolError, "Check the port. For MQTT over WebSocket use ws:// or wss://.");
 
     public static readonly MqttErrorKind ClosedByPeer = new(
         "MqttClosedByPeer", ErrorCategory.ConnectionError,
-        "The peer hung up before it answered: check whether the port expects TLS (mqtts://), and the broker's log.");
+        "Look into the broker's log; a port that expects TLS (mqtts://) hangs up like that, too.");
 
     public static readonly MqttErrorKind ConnectRefused = new(
-        "MqttConnectRefused", ErrorCategory.ConnectionError, "The broker refused the connection: its reason is in the message; see the broker's log.");
+        "MqttConnectRefused", ErrorCategory.ConnectionError, "Look into the broker's log, which often says more, and check what it allows this client.");
 
     public static readonly MqttErrorKind UnsupportedVersion = new(
         "MqttUnsupportedVersion", ErrorCategory.ConnectionError, "Leave -ProtocolVersion out, so that a version which the broker speaks is found.");
@@ -44,10 +44,18 @@ internal static class MqttErrors
         "MqttBadCredentials", ErrorCategory.AuthenticationError, "Check user name and password (-Credential) and what the broker allows this user.");
 
     public static readonly MqttErrorKind ClientIdRefused = new(
-        "MqttClientIdRefused", ErrorCategory.InvalidArgument, "Choose another -ClientId: the broker does not accept this one.");
+        "MqttClientIdRefused", ErrorCategory.InvalidArgument, "Choose another -ClientId, or leave it out.");
 
     public static readonly MqttErrorKind AuthenticationFailed = new(
         "MqttAuthenticationFailed", ErrorCategory.AuthenticationError, "Check the authentication method, and the script block that answers for it.");
+
+    public static readonly MqttErrorKind CredentialScriptFailed = new(
+        "MqttCredentialScriptFailed", ErrorCategory.AuthenticationError,
+        "Run the script block of -CredentialScript by itself in a new session, where it has to work without this one's variables.");
+
+    public static readonly MqttErrorKind AuthenticationScriptFailed = new(
+        "MqttAuthenticationScriptFailed", ErrorCategory.AuthenticationError,
+        "Run the script block of -AuthenticationScript by itself in a new session: & { ... } Begin. It does not see this one's variables.");
 
     public static readonly MqttErrorKind ProxyRefused = new(
         "MqttProxyRefused", ErrorCategory.ConnectionError, "Check the address of the proxy, and whether it allows tunnels to this server and port.");
@@ -94,7 +102,7 @@ internal static class MqttErrors
         "MqttWebSocketSubprotocol", ErrorCategory.ProtocolError, "Check that the URI's path leads to an MQTT broker and not to another WebSocket service.");
 
     public static readonly MqttErrorKind NoServiceRecord = new(
-        "MqttNoServiceRecord", ErrorCategory.ObjectNotFound, "Ask for the server's name: the domain publishes no _mqtt._tcp service record.");
+        "MqttNoServiceRecord", ErrorCategory.ObjectNotFound, "Ask whoever runs the domain for the server's name, and connect to that.");
 
     // Operations: one for every MqttOperationFailure, and one for every timeout.
     public static readonly MqttErrorKind PublishRejected = new(
@@ -111,7 +119,7 @@ internal static class MqttErrors
 
     public static readonly MqttErrorKind NotConnected = new(
         "MqttNotConnected", ErrorCategory.ConnectionError,
-        "Wait until the connection is back, use QoS 1 or 2 (kept until then), or connect again with Connect-Mqtt.");
+        "Get-MqttConnection shows how it stands. While it is made again, QoS 1 and 2 wait for it; one that has ended does not come back: Connect-Mqtt.");
 
     public static readonly MqttErrorKind PublishQueueFull = new(
         "MqttPublishQueueFull", ErrorCategory.LimitsExceeded,
@@ -127,17 +135,17 @@ internal static class MqttErrors
 
     public static readonly MqttErrorKind OutcomeUnknown = new(
         "MqttOutcomeUnknown", ErrorCategory.ConnectionError,
-        "The message may or may not have been delivered: send it again if a duplicate does no harm.");
+        "Send it again if a duplicate does no harm.");
 
     public static readonly MqttErrorKind Disconnected = new(
-        "MqttDisconnected", ErrorCategory.ConnectionError, "The connection was ended while the operation waited: connect again and repeat it.");
+        "MqttDisconnected", ErrorCategory.ConnectionError, "Connect again with Connect-Mqtt, and repeat the command.");
 
     public static readonly MqttErrorKind MessageExpired = new(
         "MqttMessageExpired", ErrorCategory.OperationTimeout, "Give the message a longer -MessageExpiry.");
 
     public static readonly MqttErrorKind SendTimeout = new(
         "MqttSendTimeout", ErrorCategory.OperationTimeout,
-        "A message of QoS 1 or 2 that timed out may still be delivered. Check the connection (Get-MqttConnection), or raise -TimeoutSeconds.");
+        "Check the connection (Get-MqttConnection), or allow more time: -TimeoutSeconds Infinite waits as long as it takes.");
 
     public static readonly MqttErrorKind SubscribeTimeout = new(
         "MqttSubscribeTimeout", ErrorCategory.OperationTimeout, "Check the connection (Get-MqttConnection), or raise -TimeoutSeconds.");
@@ -147,10 +155,13 @@ internal static class MqttErrors
 
     public static readonly MqttErrorKind DisconnectTimeout = new(
         "MqttDisconnectTimeout", ErrorCategory.OperationTimeout,
-        "The connection is closed, but not everything in flight was acknowledged in time: raise -TimeoutSeconds to wait longer.");
+        "Raise -TimeoutSeconds to wait longer.");
+
+    public static readonly MqttErrorKind ConfirmTimeout = new(
+        "MqttConfirmTimeout", ErrorCategory.OperationTimeout, "Check the connection (Get-MqttConnection), or raise -TimeoutSeconds.");
 
     public static readonly MqttErrorKind ReceiveTimeout = new(
-        "MqttReceiveTimeout", ErrorCategory.OperationTimeout, "Check that messages are sent to this topic, or allow more time.");
+        "MqttReceiveTimeout", ErrorCategory.OperationTimeout, "Check that messages are sent to this topic (Receive-MqttMessage '#' shows all), or allow more time.");
 
     public static readonly MqttErrorKind RequestTimeout = new(
         "MqttRequestTimeout", ErrorCategory.OperationTimeout,
@@ -161,10 +172,10 @@ internal static class MqttErrors
         "Raise -ReceiveMaximum of New-MqttConnectionOption for a broker that does not keep to it, and report it to whoever makes the broker.");
 
     public static readonly MqttErrorKind ProtocolError = new(
-        "MqttProtocolError", ErrorCategory.ProtocolError, "The peer broke the MQTT specification: report it to whoever makes it.");
+        "MqttProtocolError", ErrorCategory.ProtocolError, "Report it to whoever makes the broker; -TracePath of New-MqttConnectionOption records the packets that led to it.");
 
     public static readonly MqttErrorKind ConnectionLost = new(
-        "MqttConnectionLost", ErrorCategory.ConnectionError, "The connection has ended for good: connect again with Connect-Mqtt.");
+        "MqttConnectionLost", ErrorCategory.ConnectionError, "Connect again with Connect-Mqtt, and without -NoReconnect for a connection that is made again by itself.");
 
     // Misuse.
     public static readonly MqttErrorKind InvalidServer = new(
@@ -174,7 +185,7 @@ internal static class MqttErrors
         "MqttInvalidOption", ErrorCategory.InvalidArgument, "Correct the parameter that the message names.");
 
     public static readonly MqttErrorKind ClientIdRequired = new(
-        "MqttClientIdRequired", ErrorCategory.InvalidArgument, "Give -ClientId: a session can only be found again by the client identifier it was made with.");
+        "MqttClientIdRequired", ErrorCategory.InvalidArgument, "Give -ClientId, the same each time.");
 
     // Sessions on disk: one for every SessionStoreFailure.
     public static readonly MqttErrorKind SessionInUse = new(
@@ -209,7 +220,7 @@ internal static class MqttErrors
         "MqttConnectionNameInUse", ErrorCategory.ResourceExists, "Choose another -Name, or end the other connection with Disconnect-Mqtt.");
 
     public static readonly MqttErrorKind NoCurrentConnection = new(
-        "MqttNoCurrentConnection", ErrorCategory.ConnectionError, "Connect with Connect-Mqtt, or give a connection with -Connection.");
+        "MqttNoCurrentConnection", ErrorCategory.ConnectionError, "Connect with Connect-Mqtt, or choose a connection with -Connection. If Connect-Mqtt is in the script, see whether it has failed.");
 
     public static readonly MqttErrorKind ConnectionNotFound = new(
         "MqttConnectionNotFound", ErrorCategory.ObjectNotFound, "Get-MqttConnection lists the connections of this runspace.");
