@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using PSMqtt.Errors;
 using PSMqtt.Protocol;
 
 namespace PSMqtt.Connections;
@@ -53,7 +54,7 @@ internal sealed class MessagePump : IDisposable
             EventName,
             settings.SourceIdentifier,
             settings.MessageData,
-            Guard(settings.Action),
+            ActionFrame.Around(settings.Action),
             supportEvent: false,
             forwardEvent: false,
             settings.MaxTriggerCount);
@@ -82,12 +83,6 @@ internal sealed class MessagePump : IDisposable
         _events.UnsubscribeEvent(_marker);
         _stop.Dispose();
     }
-
-    // An exception that an action lets out ends its job, silently, for all later events: so it becomes an error that the action has written. The frame
-    // tells when the action begins and when it has run: after Ctrl+C it has not, and PowerShell runs it again.
-    private static ScriptBlock Guard(ScriptBlock action) =>
-        ScriptBlock.Create(
-            $"$args[2].Invoke($true); try {{ . {{{action}\n}} $args[0] $args[1] }} catch {{ & {{ [CmdletBinding()] param($e) $PSCmdlet.WriteError($e) }} $_ }}; $args[2].Invoke($false)");
 
     private void Stop()
     {
@@ -198,21 +193,32 @@ internal sealed class MessagePump : IDisposable
     {
         _triggersLeft--;
         _turn = turn;
-        Raise(_subscriber.SourceIdentifier, [_source, new MqttMessageReceivedEventArgs(turn.Messages), (Action<bool>)(begins => Step(turn, begins))], _messageData);
+        Raise(_subscriber.SourceIdentifier, [_source, new MqttMessageReceivedEventArgs(turn.Messages), (Func<bool, bool>)(begins => Step(turn, begins))], _messageData);
     }
 
-    // Called by the action's frame, on the pipeline thread, before the action and after it.
-    private void Step(Turn turn, bool begins)
+    // Called by the action's frame, on the pipeline thread, before the action and after it. PowerShell runs an action again that Ctrl+C has interrupted:
+    // the user has ended it, so it has had its turn.
+    private bool Step(Turn turn, bool begins)
     {
         if (begins)
         {
             _earlierErrors.AddRange(Job.Error.ReadAll());
+            if (turn.TryBegin())
+            {
+                return true;
+            }
+
+            _earlierErrors.Add(Interrupted(turn.Messages));
         }
-        else
-        {
-            End(turn, turn.MayBeFollowed);
-        }
+
+        End(turn, turn.MayBeFollowed);
+        return false;
     }
+
+    private static ErrorRecord Interrupted(MqttMessage[] messages) =>
+        messages.Length == 1
+            ? MqttErrors.ActionInterrupted.ToRecord($"The action was interrupted while it handled a message to '{messages[0].Topic}'.", messages[0])
+            : MqttErrors.ActionInterrupted.ToRecord($"The action was interrupted while it handled {messages.Length} messages.", messages);
 
     private void End(Turn turn, bool mayBeFollowed)
     {
@@ -271,6 +277,7 @@ internal sealed class MessagePump : IDisposable
     // An event whose action runs, or waits to.
     private sealed class Turn(MqttMessage[] messages, TaskCompletionSource? ended = null)
     {
+        private int _hasBegun;
         private int _hasEnded;
 
         public MqttMessage[] Messages { get; } = messages;
@@ -279,6 +286,8 @@ internal sealed class MessagePump : IDisposable
         public TaskCompletionSource Ended { get; } = ended ?? new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
 
         public bool MayBeFollowed { get; init; }
+
+        public bool TryBegin() => Interlocked.Exchange(ref _hasBegun, 1) == 0;
 
         public bool TryEnd() => Interlocked.Exchange(ref _hasEnded, 1) == 0;
     }

@@ -298,6 +298,10 @@ internal static class MqttErrors
     public static readonly MqttErrorKind SubscriptionEnded = new(
         "MqttSubscriptionEnded", ErrorCategory.InvalidOperation, "Register it again with Register-MqttSubscription.");
 
+    public static readonly MqttErrorKind ActionInterrupted = new(
+        "MqttActionInterrupted", ErrorCategory.OperationStopped,
+        "Look at what the action had done before Ctrl+C: it does not run again for this message, and later messages still come.");
+
     public static readonly MqttErrorKind SourceIdentifierInUse = new(
         "MqttSourceIdentifierInUse", ErrorCategory.ResourceExists, "Choose another -SourceIdentifier, or end the other one with Unregister-Event.");
 
