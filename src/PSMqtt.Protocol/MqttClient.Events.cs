@@ -25,6 +25,12 @@ public sealed partial class MqttClient
     /// <summary>A full queue has dropped messages. Reported once for a subscription until the handlers have run.</summary>
     public event EventHandler<MqttMessageDroppedEventArgs>? MessageDropped;
 
+    /// <summary>
+    /// A message of ours of QoS 1 or 2 could not be delivered, and nobody waits for its outcome any more: an earlier process has left it in the session
+    /// store, or it was stored without a connection, or its sender has stopped waiting.
+    /// </summary>
+    public event EventHandler<MqttMessageUndeliveredEventArgs>? MessageUndelivered;
+
     /// <summary>A message of ours has had its last acknowledgement, or a rejection.</summary>
     public event EventHandler<MqttPublishedEventArgs>? Published
     {
@@ -112,6 +118,15 @@ public sealed partial class MqttClient
             {
                 // A handler's failure is its own: there is nobody to tell.
             }
+        }
+    }
+
+    private void RaiseUndelivered(MqttMessage message, MqttOperationException error)
+    {
+        _trace.Step(() => $"A message that nobody waits for any more was not delivered. {error.Message}");
+        if (MessageUndelivered is not null)
+        {
+            _events.Post(() => Invoke(MessageUndelivered, new MqttMessageUndeliveredEventArgs(message, error)));
         }
     }
 

@@ -34,6 +34,7 @@ public sealed partial class MqttClient : IAsyncDisposable
         Unclaimed = new MqttSubscription(this, _session, [], new MqttSubscriptionOptions(), "(unclaimed)");
         _session.Unclaimed = Unclaimed;
         _session.Subscriptions.Lost = LoseSubscription;
+        _session.Outbound.Undelivered = RaiseUndelivered;
         _trace = new ClientTrace(options.TimeProvider, _events);
         if (options.Trace is not null)
         {
@@ -107,6 +108,8 @@ public sealed partial class MqttClient : IAsyncDisposable
                     MessagesDropped = _session.MessagesDropped,
                     MessagesUnclaimed = _session.MessagesUnclaimed,
                     MessagesExpired = _session.Outbound.MessagesExpired,
+                    MessagesRejected = _session.Outbound.MessagesRejected,
+                    MessagesUndelivered = _session.Outbound.MessagesUndelivered,
                     MessagesAbandoned = _supervisor.MessagesAbandoned,
                     InFlight = _session.Outbound.InFlight,
                     Queued = _session.Outbound.Queued,

@@ -39,6 +39,15 @@ public readonly record struct MqttClientCounters
     /// <summary>Our messages that expired before they could be sent.</summary>
     public long MessagesExpired { get; init; }
 
+    /// <summary>Our messages that the server has refused, with a failure in PUBACK or PUBREC (5.0).</summary>
+    public long MessagesRejected { get; init; }
+
+    /// <summary>
+    /// Our messages of QoS 1 and 2 that were accepted and then could not be delivered, when nobody waited for them any more: refused by the server, expired,
+    /// or of unknown outcome. Those that an earlier process has left in the session store are among them. See <see cref="MqttClient.MessageUndelivered"/>.
+    /// </summary>
+    public long MessagesUndelivered { get; init; }
+
     /// <summary>Our messages of QoS 1 and 2 that were given up, unacknowledged, when the client was disconnected and kept no session for them.</summary>
     public long MessagesAbandoned { get; init; }
 }

@@ -63,3 +63,19 @@ public sealed class MqttMessageDroppedEventArgs : EventArgs
     /// <summary>The first message of those this event reports.</summary>
     public MqttMessage Message { get; }
 }
+
+/// <summary>A message of ours that could not be delivered, when nobody waited for its outcome any more.</summary>
+public sealed class MqttMessageUndeliveredEventArgs : EventArgs
+{
+    internal MqttMessageUndeliveredEventArgs(MqttMessage message, MqttOperationException error)
+    {
+        Message = message;
+        Error = error;
+    }
+
+    /// <summary>The message.</summary>
+    public MqttMessage Message { get; }
+
+    /// <summary>Why: <see cref="MqttOperationException.Failure"/> says whether it was refused, has expired, or may have been delivered.</summary>
+    public MqttOperationException Error { get; }
+}

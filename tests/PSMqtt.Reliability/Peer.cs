@@ -212,6 +212,7 @@ internal sealed class Peer : IAsyncDisposable
 internal sealed class PeerSession
 {
     private const int Window = 500;
+    private const int Kept = 1024;
 
     private readonly object _gate = new();
     private readonly HashSet<ushort> _received = [];
@@ -297,6 +298,12 @@ internal sealed class PeerSession
             _order[_identifier] = ++_number;
             _unacknowledged[_number] = (_identifier, message.Topic, message.Payload);
             _output.Write(new ServerPublish(message.Topic, message.Payload, MqttQualityOfService.AtLeastOnce, _identifier));
+        }
+
+        if (_waiting.Count == 0 && _waiting.EnsureCapacity(0) > Kept)
+        {
+            // What a client that was away long made it grow to.
+            _waiting.TrimExcess();
         }
     }
 }

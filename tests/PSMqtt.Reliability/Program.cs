@@ -12,12 +12,18 @@ internal static class Program
         {
             "crash" => await new CrashRun(parameters.Number("kills", 200), parameters.Number("seed", Environment.TickCount)).RunAsync(),
             "crash-child" => await CrashChild.RunAsync(args[1], int.Parse(args[2], CultureInfo.InvariantCulture), int.Parse(args[3], CultureInfo.InvariantCulture)),
-            "soak" => await new SoakRun(TimeSpan.FromSeconds(parameters.Number("seconds", 1800)), parameters.Number("seed", Environment.TickCount)).RunAsync(),
+            "soak" => await SoakAsync(parameters),
             "reconnect" => await new ReconnectRun(
                 parameters.Number("connections", 2000), TimeSpan.FromSeconds(parameters.Number("down", 5))).RunAsync(),
             "store" => await StoreRun.RunAsync(parameters.Number("messages", 50_000)),
             _ => Usage(),
         };
+    }
+
+    private static async Task<int> SoakAsync(Parameters parameters)
+    {
+        using var run = new SoakRun(TimeSpan.FromSeconds(parameters.Number("seconds", 1800)), parameters.Number("seed", Environment.TickCount));
+        return await run.RunAsync();
     }
 
     private static int Usage()

@@ -53,10 +53,29 @@ Describe 'Connect-Mqtt -SessionPath' {
         Disconnect-Mqtt -WarningAction SilentlyContinue
         $limit = [DateTime]::UtcNow.AddSeconds(60)
         while ((Get-MqttOutbox $path).State -ne 'Expired' -and [DateTime]::UtcNow -lt $limit) { }
-        $connection = Connect-Mqtt $broker.Uri -SessionPath $path
+        $connection = Connect-Mqtt $broker.Uri -SessionPath $path -WarningVariable warned -WarningAction SilentlyContinue
         $connection.MessagesExpired | Should -Be 1
         $connection.Waiting | Should -Be 0
         Get-MqttConnection | Format-List | Out-String | Should -Match 'MessagesExpired\s+: 1'
+        Disconnect-Mqtt -WarningVariable +warned -WarningAction SilentlyContinue
+        "$warned" | Should -Match "accepted earlier for '$($connection.Name)' was not delivered.*'plant/expired' expired"
+    }
+
+    It 'warns of what an earlier run has sent and the broker refuses now, and counts it' {
+        $null = Connect-Mqtt localhost:1 -SessionPath $path -NoWait
+        'x', 'y' | Send-MqttMessage -Topic plant/refused -QoS 1
+        Disconnect-Mqtt -WarningAction SilentlyContinue
+        $fault = $broker.RefuseMessage('plant/refused', 'NotAuthorized')
+        try {
+            $connection = Connect-Mqtt $broker.Uri -SessionPath $path -WarningVariable warned -WarningAction SilentlyContinue
+            Disconnect-Mqtt -WarningVariable +warned -WarningAction SilentlyContinue
+        }
+        finally { $fault.Dispose() }
+        $connection.MessagesRejected | Should -Be 2
+        $connection.MessagesUndelivered | Should -Be 2
+        "$warned" | Should -Match "accepted earlier for '$($connection.Name)' w.+ not delivered.*'plant/refused'"
+        $connection | Format-List | Out-String | Should -Match 'MessagesUndelivered\s+: .*2'
+        Get-MqttOutbox $path | Should -BeNullOrEmpty
     }
 
     It 'implies a persistent session, and keeps the client identifier' {

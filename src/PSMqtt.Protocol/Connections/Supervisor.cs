@@ -539,7 +539,7 @@ internal sealed class Supervisor : IDisposable
             _isClosing = true;
             connection = _connection;
             MessagesAbandoned += keepsMessages ? 0 : _session.Outbound.InFlight + _session.Outbound.Queued;
-            CloseSession(null, keepsMessages);
+            CloseSession(null, keepsMessages, keepsSession);
         }
 
         try
@@ -651,7 +651,7 @@ internal sealed class Supervisor : IDisposable
             LastError = reason;
             State = MqttConnectionState.Disconnected;
             _isStarted = false;
-            CloseSession(reason, KeepsMessages);
+            CloseSession(reason, KeepsMessages, keepsSubscriptions: true);
             ForgetSession(_options.PersistentSession || Limits is null);
             _ended(reason);
         }
@@ -667,7 +667,7 @@ internal sealed class Supervisor : IDisposable
         _hasSession &= isKept;
     }
 
-    private void CloseSession(Exception? reason, bool keepExchanges)
+    private void CloseSession(Exception? reason, bool keepExchanges, bool keepsSubscriptions)
     {
         string why = reason is null ? "The client was disconnected" : $"The connection has ended for good ({reason.Message})";
         _session.Outbound.Close(
@@ -679,7 +679,7 @@ internal sealed class Supervisor : IDisposable
             { Topic = topic },
             keepExchanges);
         _session.Subscriptions.Clear(new MqttOperationException(
-            MqttOperation.Subscribe, MqttOperationFailure.Disconnected, $"{why} before the server had answered the subscription.", reason));
+            MqttOperation.Subscribe, MqttOperationFailure.Disconnected, $"{why} before the server had answered the subscription.", reason), keepsSubscriptions);
     }
 
     /// <summary>While the owner ends the connection, that is the state, whatever happens to the connection.</summary>

@@ -78,6 +78,11 @@ internal sealed class InboundLedger
     /// <summary>The server has no session: nothing is owed to it. What subscriptions have queued stays theirs.</summary>
     public void Forget()
     {
+        foreach (ushort identifier in _unreleased.Keys)
+        {
+            _store?.Append(new SessionChange(SessionChangeKind.InboundReleased, PacketIdentifier: identifier));
+        }
+
         _order.Clear();
         _live.Clear();
         _unreleased.Clear();

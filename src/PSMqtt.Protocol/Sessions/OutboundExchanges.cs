@@ -85,11 +85,20 @@ internal sealed class OutboundExchanges
 
     public long MessagesExpired { get; private set; }
 
+    /// <summary>Messages that the server has refused with PUBACK or PUBREC.</summary>
+    public long MessagesRejected { get; private set; }
+
+    /// <summary>Messages of QoS 1 and 2 that have failed when nobody waited for them any more.</summary>
+    public long MessagesUndelivered { get; private set; }
+
     /// <summary>Called under the lock when an exchange begins to wait for the server: the reader must not stop reading now.</summary>
     public Action? WaitBegun { get; set; }
 
     /// <summary>Called under the lock with each message whose exchange has ended; set only while somebody listens.</summary>
     public Action<MqttPublishResult, Exception?>? Ended { get; set; }
+
+    /// <summary>Called under the lock with each message that has failed when nobody waited for it any more.</summary>
+    public Action<MqttMessage, MqttOperationException>? Undelivered { get; set; }
 
     /// <summary>Hands a message over. Takes the lock.</summary>
     /// <exception cref="ArgumentException">The topic, the payload or a property is not one MQTT can carry.</exception>
@@ -708,6 +717,8 @@ internal sealed class OutboundExchanges
 
     private void End(PublishOperation operation, Exception error)
     {
+        MessagesRejected += error is MqttOperationException { Failure: MqttOperationFailure.Rejected } ? 1 : 0;
+        ReportUndelivered(operation, error);
         operation.Fail(error);
         if (Ended is { } ended)
         {
@@ -724,6 +735,29 @@ internal sealed class OutboundExchanges
         }
 
         Forget(operation);
+    }
+
+    /// <summary>
+    /// A message that was accepted, and has failed later: in another run than the one that sent it, or after its sender has stopped waiting. What the owner
+    /// gives up by disconnecting is no failure.
+    /// </summary>
+    private void ReportUndelivered(PublishOperation operation, Exception error)
+    {
+        if (operation is not { IsCompleted: true, QoS: not MqttQualityOfService.AtMostOnce }
+            || error is ObjectDisposedException or MqttOperationException { Failure: MqttOperationFailure.Disconnected })
+        {
+            return;
+        }
+
+        MessagesUndelivered++;
+        if (Undelivered is { } report)
+        {
+            MqttMessage message = operation.Message
+                ?? new MqttMessage(operation.Topic, operation.Payload.ToArray(), operation.QoS, operation.Retain);
+            report(message, error as MqttOperationException ?? new MqttOperationException(
+                MqttOperation.Publish, MqttOperationFailure.Rejected, $"The message for '{operation.Topic}' could not be sent: {error.Message}", error)
+            { Topic = operation.Topic });
+        }
     }
 
     /// <summary>

@@ -62,6 +62,12 @@ internal sealed class ServerSubscription
         MayBeAtServer &= mayBeAtServer;
         GrantedGeneration = 0;
         SentGeneration = 0;
+        if (Locals.Count == 0)
+        {
+            // One that a store has kept: as it was.
+            return;
+        }
+
         Options = Options with
         {
             QoS = Locals.Max(static l => l.Requested.QoS),

@@ -98,12 +98,12 @@ internal sealed class Session
             _writer = writer;
             _version = limits.ProtocolVersion;
             _aliases = new InboundAliases(_version == MqttProtocolVersion.V500 ? _options.TopicAliasMaximum : 0);
-            _keepsUnclaimed |= isInherited && isSessionPresent;
+            _keepsUnclaimed |= (isInherited && isSessionPresent) || Subscriptions.HasKept;
             if (!isSessionPresent)
             {
+                // Of what the store has, only the received identifiers end with the server's session: messages and subscriptions are made anew.
                 Inbound.Forget();
                 Outbound.RestartExchanges();
-                _options.SessionStore?.Append(new SessionChange(SessionChangeKind.SessionLost));
             }
 
             Inbound.Attach(writer, _version, _options);

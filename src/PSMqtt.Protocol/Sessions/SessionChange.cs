@@ -23,16 +23,22 @@ public enum SessionChangeKind
     /// <summary>A QoS 2 message was received and taken, and PUBREC is due: <see cref="SessionChange.PacketIdentifier"/>.</summary>
     InboundReceived,
 
-    /// <summary>PUBREL has come for it: <see cref="SessionChange.PacketIdentifier"/>.</summary>
+    /// <summary>PUBREL has come for it, or the server has lost the session: <see cref="SessionChange.PacketIdentifier"/>.</summary>
     InboundReleased,
 
     /// <summary>The server has granted a subscription: <see cref="SessionChange.Subscription"/>.</summary>
     Subscribed,
 
-    /// <summary>A subscription has ended: <see cref="SessionChange.Subscription"/>.</summary>
+    /// <summary>
+    /// A subscription has ended: by its owner, who unsubscribed, or who disconnected without keeping the session; or refused by the server when it was made
+    /// again. <see cref="SessionChange.Subscription"/>.
+    /// </summary>
     Unsubscribed,
 
-    /// <summary>The server has no session any more: received identifiers and subscriptions are forgotten, messages are not.</summary>
+    /// <summary>
+    /// Received identifiers and subscriptions are forgotten, messages are not. The client does not say this itself: when the server has lost the session, its
+    /// subscriptions are made again.
+    /// </summary>
     SessionLost,
 
     /// <summary>Everything is forgotten.</summary>

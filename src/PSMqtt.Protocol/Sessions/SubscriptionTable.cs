@@ -24,6 +24,12 @@ internal sealed class SubscriptionTable
 
     /// <summary>Filters that the server still has and nobody wants: they are unsubscribed when there is a connection again.</summary>
     private readonly Dictionary<string, ServerSubscription> _unwanted = new(StringComparer.Ordinal);
+
+    /// <summary>
+    /// Subscriptions that the store has kept and nobody here has taken up. The server has them, or gets them again with its session; what comes for them is
+    /// unclaimed.
+    /// </summary>
+    private readonly Dictionary<string, ServerSubscription> _kept = new(StringComparer.Ordinal);
     private readonly List<(ushort PacketIdentifier, SubscribeExchange Exchange)> _subscribing = [];
     private readonly List<(ushort PacketIdentifier, UnsubscribeExchange Exchange)> _unsubscribing = [];
     private readonly List<ServerSubscription> _matches = [];
@@ -58,8 +64,27 @@ internal sealed class SubscriptionTable
     /// <summary>Called under the lock when the server no longer has a filter that is wanted, and refuses it.</summary>
     public Action<MqttSubscription, Exception>? Lost { get; set; }
 
-    /// <summary>Takes up what a store has kept: the server has these, and until somebody subscribes nobody here wants them.</summary>
-    public void Restore(SessionContents contents) => _isInherited |= contents.Subscriptions.Count > 0;
+    /// <summary>Whether there are subscriptions of an earlier client that nobody here has taken up: somebody may yet.</summary>
+    public bool HasKept => _kept.Count > 0;
+
+    /// <summary>Takes up what a store has kept: the server has these, and until somebody subscribes what comes for them waits.</summary>
+    public void Restore(SessionContents contents)
+    {
+        _isInherited |= contents.Subscriptions.Count > 0;
+        foreach (MqttTopicSubscription kept in contents.Subscriptions)
+        {
+            if (!_byFilter.ContainsKey(kept.Filter))
+            {
+                _kept[kept.Filter] = new ServerSubscription(TopicFilter.Parse(kept.Filter), kept)
+                {
+                    Generation = 1,
+                    GrantedGeneration = 1,
+                    IsGranted = true,
+                    MayBeAtServer = true,
+                };
+            }
+        }
+    }
 
     /// <summary>Adds a local subscription.</summary>
     /// <exception cref="MqttOperationException">A filter cannot be shared as asked, or the server does not support it.</exception>
@@ -85,6 +110,7 @@ internal sealed class SubscriptionTable
                 _byFilter.Add(wanted.Filter, server);
                 _trie.Add(wanted.Filter, server);
                 _unwanted.Remove(wanted.Filter);
+                server.MayBeAtServer = _kept.Remove(wanted.Filter, out ServerSubscription? kept) && kept.MayBeAtServer;
                 server.Generation = 1;
             }
             else
@@ -169,7 +195,7 @@ internal sealed class SubscriptionTable
         }
 
         _unwanted.Clear();
-        foreach (ServerSubscription server in _byFilter.Values.ToArray())
+        foreach (ServerSubscription server in (ServerSubscription[])[.. _kept.Values, .. _byFilter.Values])
         {
             if (!hasSubscriptions)
             {
@@ -225,16 +251,46 @@ internal sealed class SubscriptionTable
         _packetIdentifiers.Freed = null;
         _subscribing.Clear();
         _unsubscribing.Clear();
-        foreach (ServerSubscription server in _byFilter.Values)
+        foreach (ServerSubscription server in _byFilter.Values.Concat(_kept.Values))
         {
             server.SentGeneration = server.IsGranted ? server.GrantedGeneration : 0;
         }
     }
 
-    /// <summary>Everything ends: all who wait are told why.</summary>
-    public void Clear(Exception reason)
+    /// <summary>Everything ends here: all who wait are told why.</summary>
+    /// <param name="reason">Why.</param>
+    /// <param name="isKept">Whether the session goes on without us, or may: then its subscriptions do too.</param>
+    public void Clear(Exception reason, bool isKept)
     {
         _lastTopic = null;
+        foreach (ServerSubscription server in _byFilter.Values)
+        {
+            if (!isKept)
+            {
+                EndInStore(server);
+            }
+            else if (server.IsGranted && _store is not null)
+            {
+                server.Locals.Clear();
+                server.Identifiers.Clear();
+                server.Waiting.ForEach(w => w.Request.Fail(reason));
+                server.Waiting.Clear();
+                server.Options = server.GrantedOptions ?? server.Options;
+                server.GrantedGeneration = server.Generation;
+                _kept[server.Filter.ToString()] = server;
+            }
+        }
+
+        if (!isKept)
+        {
+            foreach (ServerSubscription server in _kept.Values)
+            {
+                EndInStore(server);
+            }
+
+            _kept.Clear();
+        }
+
         _packetIdentifiers.Freed = null;
         foreach (ServerSubscription server in _byFilter.Values)
         {
@@ -310,7 +366,10 @@ internal sealed class SubscriptionTable
             server.IsGranted = true;
             server.GrantedGeneration = exchange.Generation;
             server.GrantedOptions = exchange.Options;
-            _store?.Append(new SessionChange(SessionChangeKind.Subscribed, Subscription: exchange.Options));
+            if (IsInUse(server))
+            {
+                _store?.Append(new SessionChange(SessionChangeKind.Subscribed, Subscription: exchange.Options));
+            }
         }
 
         for (int i = server.Waiting.Count - 1; i >= 0; i--)
@@ -363,11 +422,6 @@ internal sealed class SubscriptionTable
         }
         else
         {
-            if (!_byFilter.ContainsKey(filter))
-            {
-                _store?.Append(new SessionChange(SessionChangeKind.Unsubscribed, Subscription: server.Options));
-            }
-
             exchange.Requests.ForEach(r => r.Answered());
         }
 
@@ -574,7 +628,7 @@ internal sealed class SubscriptionTable
             SendUnsubscribe(unsent.Target, unsent.Request);
         }
 
-        foreach (ServerSubscription server in _byFilter.Values)
+        foreach (ServerSubscription server in _kept.Values.Concat(_byFilter.Values))
         {
             if (!_packetIdentifiers.AreExhausted && server.MustBeSent && server.SentGeneration < server.Generation)
             {
@@ -582,7 +636,7 @@ internal sealed class SubscriptionTable
             }
         }
 
-        if (_unsent.Count > 0 || _byFilter.Values.Any(static s => s.MustBeSent && s.SentGeneration < s.Generation))
+        if (_unsent.Count > 0 || _kept.Values.Concat(_byFilter.Values).Any(static s => s.MustBeSent && s.SentGeneration < s.Generation))
         {
             _packetIdentifiers.Freed = SendWaiting;
         }
@@ -615,8 +669,9 @@ internal sealed class SubscriptionTable
 
     private void SendSubscribe(ServerSubscription server)
     {
+        // What comes for a kept subscription finds its way by its topic, to whoever may have come for it, or to nobody yet: no identifier leads there.
         int? identifier = null;
-        if (_limits!.SubscriptionIdentifiersAvailable && _limits.ProtocolVersion == MqttProtocolVersion.V500)
+        if (!IsKept(server) && _limits!.SubscriptionIdentifiersAvailable && _limits.ProtocolVersion == MqttProtocolVersion.V500)
         {
             do
             {
@@ -646,7 +701,7 @@ internal sealed class SubscriptionTable
             SubscriptionIdentifier = identifier,
             Subscriptions = [server.Options],
             UserProperties = server.UserProperties,
-        }.Write(_writer!.Output, _limits.ProtocolVersion);
+        }.Write(_writer!.Output, _limits!.ProtocolVersion);
     }
 
     private void SendUnsubscribe(ServerSubscription server, UnsubscribeRequest? request)
@@ -721,12 +776,25 @@ internal sealed class SubscriptionTable
         if (IsInUse(server))
         {
             string filter = server.Filter.ToString();
+            EndInStore(server);
             _byFilter.Remove(filter);
             _trie.Remove(filter, server);
+        }
+        else if (IsKept(server))
+        {
+            EndInStore(server);
+            _kept.Remove(server.Filter.ToString());
         }
 
         ForgetIdentifiers(server);
     }
+
+    /// <summary>A subscription has ended: no later client makes it again.</summary>
+    private void EndInStore(ServerSubscription server) =>
+        _store?.Append(new SessionChange(SessionChangeKind.Unsubscribed, Subscription: server.Options));
+
+    private bool IsKept(ServerSubscription server) =>
+        _kept.TryGetValue(server.Filter.ToString(), out ServerSubscription? present) && ReferenceEquals(present, server);
 
     private bool IsInUse(ServerSubscription server) =>
         _byFilter.TryGetValue(server.Filter.ToString(), out ServerSubscription? present) && ReferenceEquals(present, server);
@@ -737,6 +805,7 @@ internal sealed class SubscriptionTable
         _lastTopic = null;
         // A later subscribe to the same filter starts afresh: what still comes for this one must not reach it.
         string filter = server.Filter.ToString();
+        EndInStore(server);
         _byFilter.Remove(filter);
         _trie.Remove(filter, server);
         if (!server.MayBeAtServer)

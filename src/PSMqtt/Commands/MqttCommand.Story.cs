@@ -80,5 +80,14 @@ public abstract partial class MqttCommand
         }
     }
 
+    /// <summary>Says what was accepted earlier, by another cmdlet or another run, and could not be delivered.</summary>
+    private protected void WarnOfUndelivered()
+    {
+        if (_watched is { } connection && connection.Undelivered.TryReport(connection.Name, out string? warning))
+        {
+            WriteWarning(warning);
+        }
+    }
+
     private void EndStory() => _story?.ForEach(static listener => listener.Dispose());
 }

@@ -227,6 +227,7 @@ public abstract partial class MqttCommand : PSCmdlet, IDisposable
                         if (!woken)
                         {
                             WarnOfBlockage();
+                            WarnOfUndelivered();
                         }
 
                         if (actions.TakeCome() || !woken)
@@ -252,6 +253,7 @@ public abstract partial class MqttCommand : PSCmdlet, IDisposable
         if (!IsStopped)
         {
             CatchUpWithStory();
+            WarnOfUndelivered();
         }
 
         DoPipelineWork();

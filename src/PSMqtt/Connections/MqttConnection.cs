@@ -32,6 +32,7 @@ public sealed class MqttConnection : IAsyncDisposable, IDisposable
         Client = client;
         (client.Options.SessionStore as MemorySession)?.BelongTo(this);
         Blockage = new BlockageWatch(client);
+        Undelivered = new UndeliveredWatch(client);
         _events = new ConnectionEvents(this);
         client.Connecting += (_, step) => _events.Raise(Connecting, step);
         client.Connected += (_, step) => _events.Raise(Connected, step);
@@ -39,6 +40,7 @@ public sealed class MqttConnection : IAsyncDisposable, IDisposable
         client.Disconnected += (_, step) => _events.Raise(Disconnected, step);
         client.StateChanged += (_, step) => _events.Raise(StateChanged, step);
         client.MessageDropped += (_, drop) => _events.Raise(MessageDropped, drop);
+        client.MessageUndelivered += (_, undelivered) => _events.Raise(MessageUndelivered, undelivered);
         OfClient.Add(client, this);
     }
 
@@ -59,6 +61,12 @@ public sealed class MqttConnection : IAsyncDisposable, IDisposable
 
     /// <summary>Raised when a full queue has dropped messages: once for a subscription, until the handlers have run.</summary>
     public event EventHandler<MqttMessageDroppedEventArgs>? MessageDropped;
+
+    /// <summary>
+    /// Raised when a message of QoS 1 or 2 that was accepted could not be delivered, and nobody waits for it any more: one that an earlier run has left with
+    /// <c>-SessionPath</c>, for example.
+    /// </summary>
+    public event EventHandler<MqttMessageUndeliveredEventArgs>? MessageUndelivered;
 
     /// <summary>Raised when a message sent over this connection has had its last acknowledgement, or a rejection; with QoS 0 when it is on its way.</summary>
     public event EventHandler<MqttPublishedEventArgs>? Published
@@ -231,6 +239,12 @@ public sealed class MqttConnection : IAsyncDisposable, IDisposable
     /// <summary>Messages of ours that expired while they waited.</summary>
     public long MessagesExpired => Client.Counters.MessagesExpired;
 
+    /// <summary>Messages of ours that the server has refused.</summary>
+    public long MessagesRejected => Client.Counters.MessagesRejected;
+
+    /// <summary>Messages of ours that were accepted and could not be delivered later, when nobody waited for them any more: refused, or expired.</summary>
+    public long MessagesUndelivered => Client.Counters.MessagesUndelivered;
+
     /// <summary>The directory that keeps the session (<c>Connect-Mqtt -SessionPath</c>); <see langword="null"/>: none does.</summary>
     public string? SessionPath => (Client.Options.SessionStore as FileSessionStore)?.Directory;
 
@@ -274,6 +288,9 @@ public sealed class MqttConnection : IAsyncDisposable, IDisposable
 
     /// <summary>Whether a subscription that nobody reads holds up the connection, for the cmdlets to warn of.</summary>
     internal BlockageWatch Blockage { get; }
+
+    /// <summary>What could not be delivered, and nobody was told yet.</summary>
+    internal UndeliveredWatch Undelivered { get; }
 
     private MqttConnectResult? Result => Client.ConnectResult;
 

@@ -141,7 +141,7 @@ public sealed class SessionFuzzTests(ITestOutputHelper output)
             lock (_session.Gate)
             {
                 _session.Outbound.Close(static _ => new OperationCanceledException(), keepExchanges: false);
-                _session.Subscriptions.Clear(new OperationCanceledException());
+                _session.Subscriptions.Clear(new OperationCanceledException(), isKept: false);
             }
 
             Settle();

@@ -23,6 +23,12 @@ public sealed class SessionStoreTests : SessionTest
         ScriptedPeer peer = await Server.AcceptConnectedAsync(new ConnAckPacket { SessionPresent = true });
         Assert.False(peer.Connect!.CleanStart);
         await Soon(connect);
+        if (version == MqttProtocolVersion.V310)
+        {
+            // It is not told whether the server has kept the session: the subscription is made again to be sure.
+            await GrantAsync(peer);
+        }
+
         await ExpectAcknowledgementAsync(peer, MqttPacketType.PubRel, identifiers["c"]);
         Assert.Equal(identifiers["a"], (await ExpectPublishAsync(peer, "a", duplicate: true)).PacketIdentifier);
         Assert.Equal(identifiers["b"], (await ExpectPublishAsync(peer, "b", duplicate: true)).PacketIdentifier);
@@ -68,6 +74,7 @@ public sealed class SessionStoreTests : SessionTest
         await LeaveAsync(options);
         (MqttClient client, ScriptedPeer peer) = await ConnectAsync(options);
         Assert.False(peer.Connect!.CleanStart);
+        Assert.Equal("in", (await GrantAsync(peer)).Subscriptions[0].Filter);
         ReceivedPublish[] publishes = [await ExpectPublishAsync(peer, "a"), await ExpectPublishAsync(peer, "b"), await ExpectPublishAsync(peer, "d")];
         foreach (ReceivedPublish publish in publishes)
         {
@@ -85,6 +92,161 @@ public sealed class SessionStoreTests : SessionTest
         Assert.Empty(contents.Messages);
         Assert.Empty(contents.InboundIdentifiers);
         Assert.Equal(0, client.Counters.InFlight);
+    }
+
+    [Theory(DisplayName = "[MQTT-3.2.2-5] a subscription that the store has kept is made again when the server has lost the session, before anything else is sent; its messages wait for whoever subscribes")]
+    [InlineData(MqttProtocolVersion.V311)]
+    [InlineData(MqttProtocolVersion.V500)]
+    public async Task Stored_subscription_is_made_again(MqttProtocolVersion version)
+    {
+        await using var store = new MemorySessionStore();
+        MqttClientOptions options = Options(version) with { SessionStore = store, InFlightMaximum = 3 };
+        await LeaveAsync(options);
+        (MqttClient client, ScriptedPeer peer) = await ConnectAsync(options);
+
+        // The connection is lost before the answer, and the store still has it.
+        SubscribePacket subscribe = await peer.ExpectAsync<SubscribePacket>();
+        Assert.Equal(("in", QoS2), (subscribe.Subscriptions[0].Filter, subscribe.Subscriptions[0].QoS));
+        Assert.Equal("in", Assert.Single((await store.OpenAsync("tester", default)).Subscriptions).Filter);
+        peer = await ReconnectAsync(peer, sessionPresent: false);
+        await GrantAsync(peer);
+        await ExpectPublishAsync(peer, "a");
+        await peer.SendPublishAsync("in", "early", QoS1, 21);
+        await UntilAsync(() => client.Unclaimed.QueuedCount == 1);
+        Assert.Equal(1, client.Counters.Unacknowledged);
+        await ExpectPublishAsync(peer, "b");
+        await ExpectPublishAsync(peer, "d");
+
+        MqttSubscription subscription = await SubscribeAsync(client, peer, "in");
+        Assert.Equal("early", (await ReadAsync(subscription)).Text);
+        await ExpectAcknowledgementAsync(peer, MqttPacketType.PubAck, 21);
+        await peer.SendPublishAsync("in", "late", QoS1, 22);
+        Assert.Equal("late", (await ReadAsync(subscription)).Text);
+        await ExpectAcknowledgementAsync(peer, MqttPacketType.PubAck, 22);
+        Assert.Equal(0, client.Unclaimed.QueuedCount);
+    }
+
+    [Fact(DisplayName = "a kept subscription is not asked for while the server has it, and is when the server loses the session later")]
+    public async Task Stored_subscription_is_made_again_later()
+    {
+        await using var store = new MemorySessionStore();
+        MqttClientOptions options = Options(MqttProtocolVersion.V500) with { SessionStore = store };
+        (MqttClient first, ScriptedPeer peer) = await ConnectAsync(options);
+        await SubscribeAsync(first, peer, "in");
+        await LeaveAsync(first, peer);
+
+        (MqttClient client, peer) = await ConnectAsync(options, new ConnAckPacket { SessionPresent = true });
+        await BarrierAsync(peer);
+        await peer.SendPublishAsync("in", "kept", QoS1, 5);
+        await UntilAsync(() => client.Unclaimed.QueuedCount == 1);
+        peer = await ReconnectAsync(peer, sessionPresent: false);
+        Assert.Equal("in", (await GrantAsync(peer)).Subscriptions[0].Filter);
+
+        // The same object again, after it was disconnected: its own subscription is one that was kept now.
+        await LeaveAsync(client, peer);
+        peer = await ConnectAsync(client);
+        Assert.Equal("in", (await GrantAsync(peer)).Subscriptions[0].Filter);
+        await BarrierAsync(peer);
+    }
+
+    [Fact(DisplayName = "a kept subscription ends when its owner unsubscribes, with or without a connection, when the server refuses to make it again, and when the session is not kept")]
+    public async Task Stored_subscription_ends()
+    {
+        await using var store = new MemorySessionStore();
+        MqttClientOptions options = Options(MqttProtocolVersion.V500) with { SessionStore = store };
+        (MqttClient client, ScriptedPeer peer) = await ConnectAsync(options);
+        var subscriptions = new Dictionary<string, MqttSubscription>();
+        foreach (string filter in (string[])["online", "offline", "refused", "left"])
+        {
+            subscriptions[filter] = await SubscribeAsync(client, peer, filter);
+        }
+
+        Task unsubscribe = client.UnsubscribeAsync(subscriptions["online"]);
+        await ConfirmUnsubscribeAsync(peer);
+        await Soon(unsubscribe);
+        peer.Abort();
+        ScriptedPeer silent = await Server.AcceptAsync();
+        await Soon(client.UnsubscribeAsync(subscriptions["offline"]));
+        Assert.Equal(["left", "refused"], (await FiltersAsync(store)).Order());
+        silent.Abort();
+        peer = await Server.AcceptConnectedAsync(new ConnAckPacket { SessionPresent = true });
+        Assert.Equal("offline", (await ConfirmUnsubscribeAsync(peer)).Filters[0]);
+        await LeaveAsync(client, peer);
+
+        client = NewClient(options);
+        var answers = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
+        client.Subscribed += (_, answer) => _ = answer.ReasonCode.IsFailure() && answers.TrySetResult($"{answer.Filter} {answer.ReasonCode}");
+        peer = await ConnectAsync(client);
+        for (int i = 0; i < 2; i++)
+        {
+            SubscribePacket packet = await peer.ExpectAsync<SubscribePacket>();
+            bool isRefused = packet.Subscriptions[0].Filter == "refused";
+            await peer.SendAsync(new SubAckPacket
+            {
+                PacketIdentifier = packet.PacketIdentifier,
+                ReasonCodes = [isRefused ? MqttReasonCode.NotAuthorized : MqttReasonCode.GrantedQoS2],
+            });
+        }
+
+        await BarrierAsync(peer);
+        Assert.Equal("refused NotAuthorized", await Soon(answers.Task));
+        Assert.Equal(["left"], await FiltersAsync(store));
+        await LeaveAsync(client, peer);
+        Assert.Equal(["left"], await FiltersAsync(store));
+
+        (client, peer) = await ConnectAsync(options with { PersistentSession = false }, new ConnAckPacket { SessionPresent = true });
+        await LeaveAsync(client, peer);
+        Assert.Empty(await FiltersAsync(store));
+    }
+
+    [Fact(DisplayName = "a message of an earlier client that the server refuses now is counted and reported, with its reason, as is one that has expired")]
+    public async Task Refused_later()
+    {
+        var time = new Connections.ManualTime();
+        await using var store = new MemorySessionStore();
+        MqttClientOptions options = Options(MqttProtocolVersion.V500) with { SessionStore = store, InFlightMaximum = 3, TimeProvider = time };
+        Dictionary<string, ushort> identifiers = await LeaveAsync(options);
+        store.Append(new SessionChange(
+            SessionChangeKind.MessageAccepted, 100, Message: new MqttMessage("t", "old", QoS1) { MessageExpiry = TimeSpan.FromSeconds(60) })
+        {
+            Time = time.GetUtcNow() - TimeSpan.FromSeconds(60),
+        });
+        MqttClient client = NewClient(options);
+        var reported = System.Threading.Channels.Channel.CreateUnbounded<string>();
+        client.MessageUndelivered += (_, e) => reported.Writer.TryWrite($"{e.Message.Topic} {e.Message.Text} {e.Error.Failure} {e.Error.ReasonCode}");
+        Task<MqttConnectResult> connect = client.ConnectAsync();
+        ScriptedPeer peer = await Server.AcceptConnectedAsync(new ConnAckPacket { SessionPresent = true });
+        await Soon(connect);
+        await ExpectAcknowledgementAsync(peer, MqttPacketType.PubRel, identifiers["c"]);
+        await ExpectPublishAsync(peer, "a", duplicate: true);
+        await ExpectPublishAsync(peer, "b", duplicate: true);
+        await peer.SendAcknowledgementAsync(MqttPacketType.PubAck, identifiers["a"], MqttReasonCode.NotAuthorized);
+        await ExpectPublishAsync(peer, "d");
+        await peer.SendAcknowledgementAsync(MqttPacketType.PubRec, identifiers["b"], MqttReasonCode.QuotaExceeded);
+        string[] reports = [await Soon(reported.Reader.ReadAsync().AsTask()), await Soon(reported.Reader.ReadAsync().AsTask()), await Soon(reported.Reader.ReadAsync().AsTask())];
+        Assert.Equal(["t a Rejected NotAuthorized", "t b Rejected QuotaExceeded", "t old Expired "], reports.Order());
+        MqttClientCounters counters = client.Counters;
+        Assert.Equal((2, 3, 1), (counters.MessagesRejected, counters.MessagesUndelivered, counters.MessagesExpired));
+
+        // Somebody who waits is told, and nothing else is said.
+        await peer.SendAcknowledgementAsync(MqttPacketType.PubComp, identifiers["c"]);
+        Task<MqttPublishResult> own = Publish(client, "own");
+        ushort identifier = (await ExpectPublishAsync(peer, "own")).PacketIdentifier;
+        await peer.SendAcknowledgementAsync(MqttPacketType.PubAck, identifier, MqttReasonCode.NotAuthorized);
+        await FailsAsync<MqttOperationException>(own);
+        Assert.Equal((3, 3), (client.Counters.MessagesRejected, client.Counters.MessagesUndelivered));
+    }
+
+    private static async Task<string[]> FiltersAsync(MemorySessionStore store) =>
+        [.. (await store.OpenAsync("tester", default)).Subscriptions.Select(static s => s.Filter)];
+
+    /// <summary>The client disconnects.</summary>
+    private static async Task LeaveAsync(MqttClient client, ScriptedPeer peer)
+    {
+        Task disconnect = client.DisconnectAsync();
+        await peer.ExpectDisconnectAsync(MqttReasonCode.Success);
+        peer.Dispose();
+        await Soon(disconnect);
     }
 
     [Fact(DisplayName = "a first attempt to connect that fails, and disposing, leave in the store what it had")]

@@ -11,11 +11,33 @@ public sealed class FileSessionStoreTests : IDisposable
 
     private readonly string _directory = Path.Combine(Path.GetTempPath(), $"psmqtt-store-{Guid.NewGuid():N}");
 
+    public static TheoryData<WriteStep, bool> ReadOnlySteps
+    {
+        get
+        {
+            var steps = new TheoryData<WriteStep, bool>();
+            foreach (WriteStep step in Enum.GetValues<WriteStep>())
+            {
+                steps.Add(step, false);
+                steps.Add(step, true);
+            }
+
+            return steps;
+        }
+    }
+
     public void Dispose()
     {
         if (Directory.Exists(_directory))
         {
-            if (!OperatingSystem.IsWindows())
+            if (OperatingSystem.IsWindows())
+            {
+                foreach (string file in Directory.GetFiles(_directory))
+                {
+                    File.SetAttributes(file, FileAttributes.Normal);
+                }
+            }
+            else
             {
                 File.SetUnixFileMode(_directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
             }
@@ -171,6 +193,41 @@ public sealed class FileSessionStoreTests : IDisposable
         }
 
         Assert.Single(FileSessionStore.Read(_directory).Contents.Messages);
+    }
+
+    [Theory(DisplayName = "wherever a directory turns out to be read-only, opening says so, leaves the directory free and loses nothing")]
+    [MemberData(nameof(ReadOnlySteps))]
+    public async Task Read_only_at_any_step(WriteStep step, bool isFileSystem)
+    {
+        await using (FileSessionStore store = await OpenAsync())
+        {
+            store.Append(Accepted(1, "x"));
+        }
+
+        string log = Path.Combine(_directory, "session.log");
+        if (step is WriteStep.MakeLog)
+        {
+            // What is corrupt is written anew, which needs a new file.
+            byte[] bytes = await File.ReadAllBytesAsync(log);
+            bytes[^20] ^= 1;
+            await File.WriteAllBytesAsync(log, bytes);
+        }
+
+        byte[] before = await File.ReadAllBytesAsync(log);
+        var storage = new ReadOnlyStorage(_directory, step, isFileSystem);
+        await using (var store = new FileSessionStore(Options() with { Storage = storage }))
+        {
+            SessionStoreException e = await Assert.ThrowsAsync<SessionStoreException>(() => store.OpenAsync("tester", default).AsTask());
+            Assert.Equal(SessionStoreFailure.AccessDenied, e.Failure);
+            Assert.Contains(_directory, e.Message, StringComparison.Ordinal);
+            Assert.Contains("use another directory", e.Message, StringComparison.OrdinalIgnoreCase);
+            Assert.True(storage.HasRefused);
+            Assert.Equal(before, await File.ReadAllBytesAsync(log));
+
+            // The attempt holds nothing: where writing is possible again, everything is there.
+            await using FileSessionStore again = await OpenAsync();
+            Assert.Equal(step is WriteStep.MakeLog ? 0 : 1, (await again.OpenAsync("tester", default)).Messages.Count);
+        }
     }
 
     [Fact(DisplayName = "options that make no sense are refused")]
@@ -382,7 +439,12 @@ public sealed class FileSessionStoreTests : IDisposable
     {
         if (OperatingSystem.IsWindows())
         {
-            return false;
+            foreach (string file in Directory.GetFiles(_directory))
+            {
+                File.SetAttributes(file, FileAttributes.ReadOnly);
+            }
+
+            return true;
         }
 
         File.SetUnixFileMode(_directory, UnixFileMode.UserRead | UnixFileMode.UserExecute);
