@@ -16,8 +16,8 @@ public static class TypeExtensions
     // Wider than consoles are; the rest of a payload of megabytes is not worth looking at for a table.
     private const int PreviewLength = 400;
 
-    // A screenful.
-    private const int ExcerptLength = 1000;
+    // Some hundred screenfuls: who asks for a list wants to read the whole; what is longer than that would only keep the console busy.
+    private const int ExcerptLength = 100_000;
 
     /// <summary>A message's payload, read as JSON, each time it is asked for.</summary>
     /// <param name="instance">The message.</param>
@@ -42,11 +42,11 @@ public static class TypeExtensions
     public static int Size(PSObject instance) => instance?.BaseObject is MqttMessage message ? message.Payload.Length : 0;
 
     /// <summary>
-    /// The beginning of a message's payload for a list: text with its line breaks but without the control characters that would change the console,
+    /// A message's payload for a list: text with its line breaks but without the control characters that would change the console,
     /// or hexadecimal digits; and how long the whole is, where it was cut.
     /// </summary>
     /// <param name="message">The message.</param>
-    /// <returns>At most about a thousand characters.</returns>
+    /// <returns>At most about a hundred thousand characters.</returns>
     public static string Excerpt(MqttMessage message)
     {
         if (message is null)

@@ -49,7 +49,8 @@ public sealed class ConnectMqttCommand : MqttCommand
     /// <summary>The version of MQTT. Default: the newest that the broker speaks.</summary>
     [Parameter]
     [ProtocolVersion]
-    public MqttProtocolVersion? ProtocolVersion { get; set; }
+    [ValidateSet("5.0", "3.1.1", "3.1")]
+    public string? ProtocolVersion { get; set; }
 
     /// <summary>Has the broker keep the session, with its subscriptions and messages, when the connection ends.</summary>
     [Parameter]
@@ -189,7 +190,7 @@ public sealed class ConnectMqttCommand : MqttCommand
         Credential = Credential,
         Password = Password,
         CredentialScript = CredentialScript,
-        ProtocolVersion = ProtocolVersion,
+        ProtocolVersion = MqttVersionName.Parse(ProtocolVersion),
         PersistentSession = PersistentSession,
         SessionPath = SessionPath is null ? null : GetUnresolvedProviderPathFromPSPath(SessionPath),
         SessionExpiry = SessionExpiry,

@@ -31,7 +31,8 @@ internal sealed class OneShotParameters
 
     [Parameter]
     [ProtocolVersion]
-    public MqttProtocolVersion? ProtocolVersion { get; set; }
+    [ValidateSet("5.0", "3.1.1", "3.1")]
+    public string? ProtocolVersion { get; set; }
 
     [Parameter]
     public SwitchParameter Tls { get; set; }
@@ -81,7 +82,7 @@ internal sealed class OneShotParameters
         Credential = Credential,
         Password = Password,
         CredentialScript = CredentialScript,
-        ProtocolVersion = ProtocolVersion,
+        ProtocolVersion = MqttVersionName.Parse(ProtocolVersion),
         Tls = Tls,
         CACertificate = CACertificate,
         Certificate = Certificate,

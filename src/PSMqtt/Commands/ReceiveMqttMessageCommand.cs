@@ -37,6 +37,7 @@ public sealed class ReceiveMqttMessageCommand : SubscriptionCommand, IDynamicPar
     /// <summary>The subscriptions to read. Default: those that Register-MqttSubscription has made on the connection.</summary>
     [Parameter(Mandatory = true, ValueFromPipeline = true, ParameterSetName = "Subscription")]
     [ValidateNotNull]
+    [ArgumentCompleter(typeof(SubscriptionCompleter))]
     public MqttSubscription[]? Subscription { get; set; }
 
     /// <summary>

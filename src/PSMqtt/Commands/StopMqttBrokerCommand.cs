@@ -19,6 +19,7 @@ public sealed class StopMqttBrokerCommand : PSCmdlet
     /// <summary>The brokers. One that has been stopped already is left alone. Default: the only one that runs.</summary>
     [Parameter(Position = 0, ValueFromPipeline = true, ParameterSetName = ByBroker)]
     [ValidateNotNull]
+    [ArgumentCompleter(typeof(BrokerCompleter))]
     public MqttBroker[] Broker { get; set; } = [];
 
     /// <summary>Their names; wildcards are understood.</summary>

@@ -14,6 +14,7 @@ public sealed class UnregisterMqttSubscriptionCommand : ConnectionCommand
     /// <summary>The subscriptions.</summary>
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ParameterSetName = "Subscription")]
     [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(SubscriptionCompleter))]
     public MqttSubscription[] Subscription { get; set; } = [];
 
     /// <summary>The topic filters of the connection's subscriptions that shall end.</summary>

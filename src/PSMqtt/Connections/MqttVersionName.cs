@@ -11,4 +11,12 @@ internal static class MqttVersionName
         MqttProtocolVersion.V311 => "3.1.1",
         _ => "5.0",
     };
+
+    public static MqttProtocolVersion? Parse(string? name) => name switch
+    {
+        null => null,
+        "3.1" => MqttProtocolVersion.V310,
+        "3.1.1" => MqttProtocolVersion.V311,
+        _ => MqttProtocolVersion.V500,
+    };
 }
