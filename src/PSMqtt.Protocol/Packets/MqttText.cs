@@ -13,8 +13,7 @@ internal static class MqttText
     private static readonly UTF8Encoding s_strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     /// <summary>The bytes that a topic name can have without a closer look: ASCII but U+0000 and the wildcards.</summary>
-    private static readonly SearchValues<byte> s_plainTopicBytes =
-        SearchValues.Create([.. Enumerable.Range(1, 127).Select(value => (byte)value).Where(value => value is not ((byte)'+' or (byte)'#'))]);
+    private static readonly SearchValues<byte> s_plainTopicBytes = MakePlainTopicBytes();
 
     /// <summary>Refuses bytes that are not well-formed UTF-8 [MQTT-1.5.4-1] or contain U+0000 [MQTT-1.5.4-2].</summary>
     /// <param name="utf8">The bytes.</param>
@@ -102,5 +101,21 @@ internal static class MqttText
         {
             Encoding.UTF8.GetBytes(value, destination);
         }
+    }
+
+    // A loop and no query: the first connection of a process pays for every method that has to be compiled.
+    private static SearchValues<byte> MakePlainTopicBytes()
+    {
+        Span<byte> plain = stackalloc byte[125];
+        int count = 0;
+        for (byte value = 1; value < 0x80; value++)
+        {
+            if (value is not ((byte)'+' or (byte)'#'))
+            {
+                plain[count++] = value;
+            }
+        }
+
+        return SearchValues.Create(plain);
     }
 }

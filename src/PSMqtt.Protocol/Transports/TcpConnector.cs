@@ -31,16 +31,25 @@ internal sealed class TcpConnector
     }
 
     /// <summary>The addresses in the order they are tried: the families alternate, beginning with the one the system put first.</summary>
-    internal static IReadOnlyList<IPAddress> Interleave(IEnumerable<IPAddress> addresses)
+    internal static IReadOnlyList<IPAddress> Interleave(IReadOnlyList<IPAddress> addresses)
     {
-        var groups = addresses.Distinct().GroupBy(address => address.AddressFamily).Select(group => group.ToArray()).ToArray();
-        return
-        [
-            .. groups.SelectMany((group, order) => group.Select((address, index) => (address, index, order)))
-                .OrderBy(entry => entry.index)
-                .ThenBy(entry => entry.order)
-                .Select(entry => entry.address),
-        ];
+        List<IPAddress> preferred = [];
+        List<IPAddress> others = [];
+        foreach (IPAddress address in addresses)
+        {
+            List<IPAddress> family = address.AddressFamily == addresses[0].AddressFamily ? preferred : others;
+            if (!family.Contains(address))
+            {
+                family.Add(address);
+            }
+        }
+
+        for (int i = 0; i < others.Count; i++)
+        {
+            preferred.Insert(Math.Min(preferred.Count, (2 * i) + 1), others[i]);
+        }
+
+        return preferred;
     }
 
     private async ValueTask<IReadOnlyList<IPAddress>> ResolveAsync(ConnectTarget target, MqttClientOptions options, CancellationToken cancellationToken)
