@@ -47,7 +47,10 @@ public sealed record MqttClientOptions
     /// <summary>How long the server waits before it publishes the will (5.0). Default: zero.</summary>
     public TimeSpan WillDelay { get; init; }
 
-    /// <summary>How long one attempt to connect may take, to CONNACK. Default: 30 seconds.</summary>
+    /// <summary>
+    /// How long one attempt to connect may take, to CONNACK, however many servers there are: each has an equal share of what those before it have left.
+    /// Default: 30 seconds.
+    /// </summary>
     public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
     /// <summary>
@@ -126,8 +129,8 @@ public sealed record MqttClientOptions
     /// <summary>The proxy; <see langword="null"/>, the default: none (WebSocket endpoints follow the environment's variables).</summary>
     public ProxyOptions? Proxy { get; init; }
 
-    /// <summary>Headers of the WebSocket upgrade request. Default: none.</summary>
-    public IReadOnlyList<KeyValuePair<string, string>> WebSocketHeaders { get; init; } = [];
+    /// <summary>Headers of the WebSocket upgrade request. Default: none. Their values are never shown.</summary>
+    public IReadOnlyList<MqttWebSocketHeader> WebSocketHeaders { get; init; } = [];
 
     /// <summary>What finds the servers of a <c>mqtt+srv</c> endpoint; <see langword="null"/>, the default: such endpoints are refused.</summary>
     public IServiceRecordResolver? ServiceRecordResolver { get; init; }

@@ -37,6 +37,6 @@ public sealed class MqttConnectionOption
     /// <summary>The enhanced authentication method; <see langword="null"/>: none.</summary>
     public string? AuthenticationMethod { get; internal init; }
 
-    /// <summary>The script block that answers for the method. Each connection has a runspace of its own for it.</summary>
-    public ScriptBlock? AuthenticationScript { get; internal init; }
+    /// <summary>The script block that answers for the method: never shown, because it sees no variables and so may hold a secret in its text.</summary>
+    internal ScriptBlock? AuthenticationScript { get; init; }
 }

@@ -37,15 +37,15 @@ Describe 'Connect-Mqtt over TLS' {
         $seen = @{}
 
         # What Connect-Mqtt says to a TLS server with the certificate for localhost: the connection's state, or the error's identifier.
-        function Invoke-Tls([string] $Parameters, [switch] $AskForCertificate, $Scheme = 'mqtts') {
+        function Invoke-Tls([string] $Parameters, [switch] $AskForCertificate, $Scheme = 'mqtts', $Version = '3.1.1', [byte[]] $Answer = @(0x20, 2, 0, 0)) {
             $peer = New-Peer
             $runspace = New-OtherRunspace
             $seen.Certificate = $null
             try {
-                $script = "param(`$folder, `$certificate)
-                    try { (Connect-Mqtt ${Scheme}://localhost:$($peer.LocalEndpoint.Port) -ProtocolVersion 3.1.1 -TimeoutSeconds 20 -ErrorAction Stop $Parameters).State }
-                    catch { `$_.FullyQualifiedErrorId }"
-                $other = Start-Other $runspace $script $folder, $server
+                $script = "param(`$folder, `$certificate, `$seen)
+                    try { (Connect-Mqtt ${Scheme}://localhost:$($peer.LocalEndpoint.Port) -ProtocolVersion $Version -TimeoutSeconds 60 -ErrorAction Stop $Parameters).State }
+                    catch { `$_.FullyQualifiedErrorId; `$seen.Message = `"`$_`" }"
+                $other = Start-Other $runspace $script $folder, $server, $seen
                 $accepted = $peer.AcceptTcpClientAsync()
                 while (-not $accepted.Wait(20)) { if ($other.Running.IsCompleted) { return Wait-Other $other } }
                 $tls = [Net.Security.SslStream]::new($accepted.Result.GetStream())
@@ -61,7 +61,7 @@ Describe 'Connect-Mqtt over TLS' {
                     $tls.AuthenticateAsServer($options)
                     $null = Read-PeerPacket $tls
                     if ($tls.RemoteCertificate) { $seen.Certificate = $tls.RemoteCertificate.Subject }
-                    Write-PeerBytes $tls 0x20, 2, 0, 0
+                    Write-PeerBytes $tls $Answer
                 }
                 catch { $tls.Dispose() }
                 Wait-Other $other
@@ -105,6 +105,15 @@ Describe 'Connect-Mqtt over TLS' {
         @{ how = 'it does not trust the one that is given'; own = '-Certificate "$folder/elsewhere.pem" -CertificateKey "$folder/elsewhere.key"' }
     ) {
         Invoke-Tls "-CACertificate `$certificate $own" -AskForCertificate | Should -Be 'MqttClientCertificateRequired,PSMqtt.Commands.ConnectMqttCommand'
+    }
+
+    It 'says why a server reference is not followed, when it would lead out of TLS' {
+        $reference = [Text.Encoding]::UTF8.GetBytes('mqtt://other.invalid')
+        # CONNACK: server moved (0x9D), Server Reference.
+        $answer = [byte[]] (@(0x20, ($reference.Count + 6), 0, 0x9D, ($reference.Count + 3), 0x1C, 0, $reference.Count) + $reference)
+        Invoke-Tls '-CACertificate $certificate -Option (New-MqttConnectionOption -FollowServerReference) -NoReconnect' -Version 5.0 -Answer $answer |
+            Should -Be 'MqttConnectRefused,PSMqtt.Commands.ConnectMqttCommand'
+        $seen.Message | Should -BeLike "*It is not followed: 'mqtt://other.invalid:1883' is without TLS*"
     }
 
     It 'reports a certificate that nobody trusts' { Invoke-Tls '' | Should -Be 'MqttCertificateUntrusted,PSMqtt.Commands.ConnectMqttCommand' }
@@ -231,6 +240,78 @@ Describe 'Connect-Mqtt over TLS' {
 
         It 'says nothing where nobody can listen: <_>' -ForEach 'localhost:1', 'mqtt://127.0.0.1:1', 'mqtt://[::1]:1', 'unix:///nowhere', 'mqtts://broker.invalid:1', 'wss://broker.invalid:1' {
             Get-Warning @{ Server = $_; Credential = $credential } | Should -BeNullOrEmpty
+        }
+
+        It 'warns of <what> that leaves the machine unencrypted' -ForEach @(
+            @{ what = 'an Authorization header'; server = 'ws://broker.invalid:1'; headers = @{ Authorization = 'Bearer secret' }; said = "*header 'Authorization' is sent unencrypted*broker.invalid:1*TLS*" }
+            @{ what = 'a Cookie header'; server = 'ws://broker.invalid:1'; headers = @{ cookie = 'id=secret' }; said = "*header 'cookie'*" }
+            @{ what = 'a header with a key'; server = 'ws://broker.invalid:1'; headers = @{ 'X-Api-Key' = 'secret' }; said = "*header 'X-Api-Key'*" }
+            @{ what = 'a token in the query'; server = 'ws://broker.invalid:1/mqtt?a=b&access_token=secret'; headers = @{ }; said = "*'access_token' in the query is sent unencrypted*broker.invalid:1*" }
+        ) {
+            $option = New-MqttConnectionOption -Proxy http://127.0.0.1:1 -WebSocketHeader $headers
+            $seen = @(Get-Warning @{ Server = $server; Option = $option })
+            $seen.Count | Should -Be 1
+            $seen[0] | Should -BeLike $said
+            $seen[0] | Should -Not -BeLike '*secret*'
+            Get-Warning @{ Server = $server.Replace('ws:', 'wss:'); Option = $option } | Should -BeNullOrEmpty
+            Get-Warning @{ Server = $server.Replace('broker.invalid', 'localhost'); Option = $option } | Should -BeNullOrEmpty
+        }
+
+        It 'says nothing of other headers and parameters, nor of headers where there is no WebSocket' {
+            $option = New-MqttConnectionOption -Proxy http://127.0.0.1:1 -WebSocketHeader @{ 'User-Agent' = 'x'; Origin = 'y' }
+            Get-Warning @{ Server = 'ws://broker.invalid:1/mqtt?client=7'; Option = $option } | Should -BeNullOrEmpty
+            $option = New-MqttConnectionOption -Proxy http://127.0.0.1:1 -WebSocketHeader @{ Authorization = 'secret' }
+            Get-Warning @{ Server = 'mqtt://broker.invalid:1'; Option = $option } | Should -BeNullOrEmpty
+        }
+
+        It 'warns of a password in -Proxy, and of one in <_>' -ForEach 'http_proxy', 'ALL_PROXY' {
+            @(Get-Warning @{ Server = 'localhost:1'; Option = New-MqttConnectionOption -Proxy http://somebody:secret@0.0.0.0:1 })[0] |
+                Should -BeLike "*proxy's password*unencrypted*0.0.0.0*"
+            $before = [Environment]::GetEnvironmentVariable($_)
+            try {
+                # The environment is that of the process: the proxy is not on this machine by its address, but nobody listens there.
+                [Environment]::SetEnvironmentVariable($_, 'http://somebody:secret@0.0.0.0:1')
+                $seen = @(Get-Warning @{ Server = 'ws://broker.invalid:1'; Option = New-MqttConnectionOption })
+                $seen.Count | Should -Be 1
+                $seen[0] | Should -BeLike "*proxy's password*unencrypted*0.0.0.0*environment*"
+                $seen[0] | Should -Not -BeLike '*secret*'
+                Get-Warning @{ Server = 'ws://localhost:1'; Option = New-MqttConnectionOption } | Should -BeNullOrEmpty
+            }
+            finally { [Environment]::SetEnvironmentVariable($_, $before) }
+        }
+
+        It 'warns of a password that follows a server reference to where it is not encrypted' {
+            $peer = New-Peer
+            $runspace = New-OtherRunspace
+            try {
+                # Both names are looked up by the proxy, which is the peer: no test asks the network for them.
+                $other = Start-Other $runspace '
+                    param($proxy, $credential)
+                    $option = New-MqttConnectionOption -Proxy $proxy -FollowServerReference
+                    $connection = Connect-Mqtt mqtt://localhost:1 -Credential $credential -Option $option -ProtocolVersion 5.0 -TimeoutSeconds 60 -WarningVariable warnings -WarningAction SilentlyContinue
+                    $connection.Server
+                    $warnings.ForEach({ "$_" })' "http://127.0.0.1:$($peer.LocalEndpoint.Port)", $credential
+                $reference = [Text.Encoding]::UTF8.GetBytes('broker.invalid:1')
+                $answers = @(
+                    # CONNACK: use another server (0x9C), Server Reference.
+                    , [byte[]] (@(0x20, ($reference.Count + 6), 0, 0x9C, ($reference.Count + 3), 0x1C, 0, $reference.Count) + $reference)
+                    , [byte[]] (0x20, 3, 0, 0, 0)
+                )
+                $tunnels = foreach ($answer in $answers) {
+                    $stream = Get-PeerClient $peer
+                    Read-PeerRequest $stream
+                    Write-PeerBytes $stream ([Text.Encoding]::ASCII.GetBytes("HTTP/1.1 200 OK`r`n`r`n"))
+                    $null = Read-PeerPacket $stream
+                    Write-PeerBytes $stream $answer
+                }
+                $server, $seen = @(Wait-Other $other)
+                $tunnels[1] | Should -BeLike 'CONNECT broker.invalid:1 *'
+                $server | Should -Be 'mqtt://broker.invalid:1'
+                @($seen).Count | Should -Be 1
+                $seen | Should -BeLike '*named another server*password is sent unencrypted*broker.invalid:1*'
+                $seen | Should -Not -BeLike '*secret*'
+            }
+            finally { $peer.Stop(); $runspace.Dispose() }
         }
 
         It 'says nothing where there is no password' { Get-Warning @{ Server = 'mqtt://broker.invalid:1' } | Should -BeNullOrEmpty }

@@ -3,13 +3,6 @@ Describe 'Connect-Mqtt by WebSocket and through proxies' {
         . "$PSScriptRoot/TestSetup.ps1"
         . "$PSScriptRoot/Peers.ps1"
 
-        # Reads a request of HTTP to its end.
-        function Read-PeerRequest($Stream) {
-            $text = [Text.StringBuilder]::new()
-            while (-not $text.ToString().EndsWith("`r`n`r`n")) { $null = $text.Append([char] (Read-PeerBytes $Stream 1)[0]) }
-            $text.ToString()
-        }
-
         # What Connect-Mqtt says to a peer that answers the first thing it reads with these words, and hangs up.
         function Invoke-Http([string] $Answer, [string] $Command) {
             $peer = New-Peer

@@ -46,6 +46,13 @@ function Read-PeerPacket($Stream) {
     [pscustomobject]@{ Type = $names[[int] ($first -shr 4)]; Flags = $first -band 0x0F; Body = [byte[]] $body }
 }
 
+# A request of HTTP, to the end of its head.
+function Read-PeerRequest($Stream) {
+    $text = [Text.StringBuilder]::new()
+    while (-not $text.ToString().EndsWith("`r`n`r`n")) { $null = $text.Append([char] (Read-PeerBytes $Stream 1)[0]) }
+    $text.ToString()
+}
+
 function Write-PeerBytes($Stream, [byte[]] $Bytes) { $Stream.Write($Bytes, 0, $Bytes.Length) }
 
 # Accepts a connection over MQTT 3.1.1.

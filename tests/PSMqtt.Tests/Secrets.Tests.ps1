@@ -122,3 +122,107 @@ Describe 'secrets' {
         foreach ($form in $forms) { "$shown$failed$traced" | Should -Not -BeLike "*$form*" }
     }
 }
+
+# What holds a secret is an object that a user may look at, store and paste. The secret is in none of the ways of doing that.
+Describe 'objects with secrets' {
+    BeforeAll {
+        . "$PSScriptRoot/TestSetup.ps1"
+
+        $word = 'Xq7vB2pL9w'
+        $secure = [securestring]::new()
+        $word.ToCharArray().ForEach({ $secure.AppendChar($_) })
+        $credential = [pscredential]::new('somebody', $secure)
+        $folder = [IO.Directory]::CreateTempSubdirectory('psmqtt').FullName
+
+        $key = [Security.Cryptography.RSA]::Create(2048)
+        $request = [Security.Cryptography.X509Certificates.CertificateRequest]::new(
+            'CN=client', $key, [Security.Cryptography.HashAlgorithmName]::SHA256, [Security.Cryptography.RSASignaturePadding]::Pkcs1)
+        $certificate = $request.CreateSelfSigned([DateTimeOffset]::UtcNow.AddDays(-1), [DateTimeOffset]::UtcNow.AddDays(1))
+        [IO.File]::WriteAllText("$folder/client.pem", $certificate.ExportCertificatePem())
+        $keyText = $key.ExportPkcs8PrivateKeyPem()
+        [IO.File]::WriteAllText("$folder/client.key", $keyText)
+        $cipher = [Security.Cryptography.PbeParameters]::new('Aes256Cbc', [Security.Cryptography.HashAlgorithmName]::SHA256, 1000)
+        [IO.File]::WriteAllText("$folder/client.locked", $key.ExportEncryptedPkcs8PrivateKeyPem($word, $cipher))
+
+        $answers = [scriptblock]::Create("'$word'")
+        $asked = [scriptblock]::Create("`$secret = [securestring]::new(); '$word'.ToCharArray().ForEach({ `$secret.AppendChar(`$_) }); [pscredential]::new('somebody', `$secret)")
+        $headers = @{ Authorization = "Bearer $word"; Cookie = "id=$word"; 'X-Api-Key' = $word }
+        $nowhere = "ws://somebody:$word@127.0.0.1:1/mqtt?token=$word"
+        # Each is tried over and over in the background, and none gets anywhere.
+        $holders = @{
+            'a header' = New-MqttConnectionOption -WebSocketHeader $headers
+            'a proxy URI' = New-MqttConnectionOption -Proxy "http://somebody:$word@127.0.0.1:1"
+            'a proxy credential' = New-MqttConnectionOption -Proxy socks5://127.0.0.1:1 -ProxyCredential $credential
+            'an authentication script' = New-MqttConnectionOption -AuthenticationMethod PLAIN -AuthenticationScript $answers
+        }
+        $connections = @{
+            'a header' = { Connect-Mqtt 'ws://127.0.0.1:1' -Option $holders['a header'] -NoWait }
+            'a proxy URI' = { Connect-Mqtt 'mqtt://127.0.0.1:1' -Option $holders['a proxy URI'] -NoWait }
+            'a proxy credential' = { Connect-Mqtt 'mqtt://127.0.0.1:1' -Option $holders['a proxy credential'] -NoWait }
+            'an authentication script' = { Connect-Mqtt 'mqtt://127.0.0.1:1' -Option $holders['an authentication script'] -NoWait }
+            'the server URI' = { Connect-Mqtt $nowhere -NoWait }
+            'a credential' = { Connect-Mqtt 'mqtt://127.0.0.1:1' -Credential $credential -NoWait }
+            'a password' = { Connect-Mqtt 'mqtt://127.0.0.1:1' -Password $secure -NoWait }
+            'a credential script' = { Connect-Mqtt 'mqtt://127.0.0.1:1' -CredentialScript $asked -NoWait }
+            'a private key' = { Connect-Mqtt 'mqtts://127.0.0.1:1' -Certificate "$folder/client.pem" -CertificateKey "$folder/client.key" -NoWait }
+            'an encrypted private key' = {
+                Connect-Mqtt 'mqtts://127.0.0.1:1' -Certificate "$folder/client.pem" -CertificateKey "$folder/client.locked" -CertificatePassword $secure -NoWait
+            }
+        }
+
+        # The word, and the lines of the key.
+        $secrets = @($word) + @($keyText.Split("`n").Where({ $_.Length -gt 20 -and $_ -notlike '-*' }))
+
+        # Every object that can be reached by a name, and how it looks.
+        function Get-Look($Holder) {
+            $reached = @($Holder, $Holder.Client, $Holder.Client.Options, $Holder.Client.Proxy, $Holder.Client.WebSocketHeaders, $Holder.Client.Tls) +
+            @(foreach ($options in $Holder.Client.Options) { $options.Proxy, $options.Servers, $options.WebSocketHeaders, $options.Credential, $options.Tls })
+            foreach ($item in $reached.Where({ $null -ne $_ })) {
+                "$item"
+                $item | Format-List * -Force | Out-String -Width 4000
+                $item | Format-Table * | Out-String -Width 4000
+                $item | Out-String -Width 4000
+                $item | ConvertTo-Json -Depth 3 -WarningAction SilentlyContinue
+            }
+        }
+    }
+
+    AfterAll {
+        Get-MqttConnection | Disconnect-Mqtt
+        [IO.Directory]::Delete($folder, $true)
+    }
+
+    It 'New-MqttConnectionOption does not show <_>' -ForEach 'a header', 'a proxy URI', 'a proxy credential', 'an authentication script' {
+        $look = (Get-Look $holders[$_]) -join "`n"
+        $look | Should -BeLike '*ReceiveMaximum*'
+        foreach ($secret in $secrets) { $look.Contains($secret) | Should -BeFalse }
+    }
+
+    It 'Connect-Mqtt does not show <_>' -ForEach @(
+        'a header', 'a proxy URI', 'a proxy credential', 'an authentication script', 'the server URI', 'a credential', 'a password'
+        'a credential script', 'a private key', 'an encrypted private key'
+    ) {
+        $connection = & $connections[$_] *>&1
+        try {
+            $look = (Get-Look $connection) -join "`n"
+            $look | Should -BeLike '*127.0.0.1:1*KeepAlive*'
+            foreach ($secret in $secrets) { $look.Contains($secret) | Should -BeFalse }
+        }
+        finally { $connection | Disconnect-Mqtt }
+    }
+
+    It 'shows which headers there are' {
+        "$($holders['a header'].Client.WebSocketHeaders)" | Should -BeLike '*Authorization: ***'
+        $holders['a header'].Client.WebSocketHeaders.Name | Sort-Object | Should -Be 'Authorization', 'Cookie', 'X-Api-Key'
+    }
+
+    It 'Get-Error does not show <_>' -Tag RequiresPwsh -ForEach 'a header', 'a proxy URI', 'a proxy credential', 'the server URI', 'a credential', 'a password', 'a credential script', 'a private key' {
+        $connect = [scriptblock]::Create("$($connections[$_])".Replace('-NoWait', '-NoReconnect -TimeoutSeconds 20 -ErrorAction Stop'))
+        try { & $connect 3>$null; throw 'It is not refused.' }
+        catch { $failure = $_ }
+        $failure.FullyQualifiedErrorId | Should -BeLike 'Mqtt*'
+        $look = ($failure | Get-Error | Out-String -Width 4000) + ($failure | Format-List * -Force | Out-String -Width 4000) + ($failure | ConvertTo-Json -Depth 3 -WarningAction SilentlyContinue)
+        $look | Should -BeLike '*127.0.0.1:1*'
+        foreach ($secret in $secrets) { $look.Contains($secret) | Should -BeFalse }
+    }
+}

@@ -18,12 +18,14 @@ internal sealed class Connector
     private readonly ClientTrace _trace;
     private IReadOnlyList<MqttEndpoint> _servers;
     private MqttEndpoint? _detour;
+    private MqttEndpoint _present;
 
     public Connector(MqttClientOptions options, ClientTrace trace)
     {
         _options = options;
         _trace = trace;
         _servers = options.Servers;
+        _present = options.Servers[0];
         Version = options.ProtocolVersion;
         ClientId = options.ClientId;
     }
@@ -37,13 +39,21 @@ internal sealed class Connector
     /// <summary>A server has named another one to use.</summary>
     /// <param name="reference">Its words: one server or several, apart by spaces.</param>
     /// <param name="isPermanent">Whether for good, or for the next attempt.</param>
+    /// <param name="objection">A sentence that says why it will not be followed although the options allow it; otherwise nothing.</param>
     /// <returns>Whether it will be followed.</returns>
-    public bool Follow(string? reference, bool isPermanent)
+    public bool Follow(string? reference, bool isPermanent, out string? objection)
     {
+        objection = null;
         string? first = reference?.Split(' ', StringSplitOptions.RemoveEmptyEntries).FirstOrDefault();
-        MqttEndpoint present = _servers[0];
-        if (!_options.FollowServerReference || first is null || !MqttEndpoint.TryParse(first, out MqttEndpoint? other, out _))
+        MqttEndpoint present = _present;
+        if (!_options.FollowServerReference || first is null)
         {
+            return false;
+        }
+
+        if (!MqttEndpoint.TryParse(first, out MqttEndpoint? other, out string? problem))
+        {
+            objection = $"It is not followed: {problem}";
             return false;
         }
 
@@ -56,7 +66,7 @@ internal sealed class Connector
 
         if (present.IsTls && !other.IsTls)
         {
-            // Whoever asked for TLS does not get less because a server says so.
+            objection = $"It is not followed: '{other}' is without TLS, and whoever asked for TLS does not get less because a server says so.";
             return false;
         }
 
@@ -82,11 +92,14 @@ internal sealed class Connector
         MqttConnectException? failure = null;
         IReadOnlyList<MqttEndpoint> servers = _detour is { } detour ? [detour, .. _servers] : _servers;
         _detour = null;
-        foreach (MqttEndpoint server in servers)
+        TimeSpan left = _options.ConnectTimeout;
+        for (int i = 0; i < servers.Count; i++)
         {
+            // A dead server must not cost the others their time, and a quick refusal leaves its own to them.
+            var time = new ConnectTime(_options.TimeProvider, left / (servers.Count - i));
             try
             {
-                return await NegotiateAsync(server, makeConnect, cancellationToken).ConfigureAwait(false);
+                return await NegotiateAsync(servers[i], time, makeConnect, cancellationToken).ConfigureAwait(false);
             }
             catch (MqttConnectException e)
             {
@@ -96,6 +109,8 @@ internal sealed class Connector
                     failure = e;
                 }
             }
+
+            left -= time.Spent;
         }
 
         throw failure!;
@@ -103,6 +118,7 @@ internal sealed class Connector
 
     private async Task<(HandshakeResult Result, MqttEndpoint Server, ConnectPacket Connect)> NegotiateAsync(
         MqttEndpoint server,
+        ConnectTime time,
         Func<MqttEndpoint, MqttProtocolVersion, string, CancellationToken, ValueTask<ConnectPacket>> makeConnect,
         CancellationToken cancellationToken)
     {
@@ -111,6 +127,7 @@ internal sealed class Connector
         MqttProtocolVersion[] versions = Version is { } pinned ? [pinned] : s_versions;
         for (int i = 0; i < versions.Length;)
         {
+            _present = server;
             MqttProtocolVersion version = versions[i];
             string clientId = ClientId.Length > 0 || version == MqttProtocolVersion.V500 ? ClientId : NewClientId();
             ConnectPacket connect;
@@ -126,7 +143,8 @@ internal sealed class Connector
 
             try
             {
-                HandshakeResult result = await new Handshake(_options, server, connect, _trace).RunAsync(cancellationToken).ConfigureAwait(false);
+                HandshakeResult result = await time.LimitAsync(
+                    limit => new Handshake(_options with { ConnectTimeout = limit }, server, connect, _trace).RunAsync(cancellationToken)).ConfigureAwait(false);
                 Version = version;
                 ClientId = result.Answer.AssignedClientIdentifier ?? clientId;
                 return (result, server, connect);
@@ -143,9 +161,24 @@ internal sealed class Connector
                 ClientId = NewClientId();
                 _trace.Step($"{server} assigns no client identifier. Trying as '{ClientId}'.");
             }
-            catch (MqttConnectException e) when (e.ServerReference is not null && hops < ServerReferenceHops && Follow(
-                e.ServerReference, e.ReasonCode == MqttReasonCode.ServerMoved))
+            catch (MqttConnectException e) when (e.ServerReference is not null && hops < ServerReferenceHops)
             {
+                if (!Follow(e.ServerReference, e.ReasonCode == MqttReasonCode.ServerMoved, out string? objection))
+                {
+                    if (objection is null)
+                    {
+                        throw;
+                    }
+
+                    throw new MqttConnectException(e.Phase, e.Failure, $"{e.Message} {objection}", e.InnerException)
+                    {
+                        ReasonCode = e.ReasonCode,
+                        ReasonString = e.ReasonString,
+                        ServerReference = e.ServerReference,
+                        Server = e.Server,
+                    };
+                }
+
                 hops++;
                 server = _detour ?? _servers[0];
                 _detour = null;

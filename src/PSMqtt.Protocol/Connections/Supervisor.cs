@@ -373,11 +373,12 @@ internal sealed class Supervisor : IDisposable
     /// <summary>A connection has ended: decides whether there shall be another, and waits.</summary>
     private async Task<bool> PauseAsync(ConnectionEnd end, bool isSuspicious, CancellationToken stop)
     {
+        string? objection = null;
         bool isFollowed = end.ServerReference is { } reference && _followed < MostFollowed
-            && _connector.Follow(reference, end.ReasonCode == MqttReasonCode.ServerMoved);
+            && _connector.Follow(reference, end.ReasonCode == MqttReasonCode.ServerMoved, out objection);
         _followed += isFollowed ? 1 : 0;
         bool isTakenOver = end is { ByServer: true, ReasonCode: MqttReasonCode.SessionTakenOver };
-        string explanation = end.Explanation;
+        string explanation = objection is null ? end.Explanation : $"{end.Explanation} {objection}";
         Exception? error = end.Error;
         if (isTakenOver)
         {

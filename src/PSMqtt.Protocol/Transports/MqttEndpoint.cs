@@ -15,6 +15,7 @@ public sealed record MqttEndpoint
     private readonly string _host = "localhost";
     private readonly int? _port;
     private readonly string? _path;
+    private readonly string? _query;
 
     /// <summary>The schemes, in their canonical form. Also understood: <c>tcp</c> for mqtt, <c>ssl</c> and <c>tls</c> for mqtts.</summary>
     public static IReadOnlyList<string> Schemes { get; } = ["mqtt", "mqtts", "ws", "wss", "unix", "mqtt+srv", "mqtts+srv"];
@@ -54,12 +55,26 @@ public sealed record MqttEndpoint
         }
     }
 
-    /// <summary>Of <c>ws</c> and <c>wss</c> the path and query, by default <c>/mqtt</c>; of <c>unix</c> the socket's path; otherwise nothing.</summary>
+    /// <summary>
+    /// Of <c>ws</c> and <c>wss</c> the path, by default <c>/mqtt</c>; of <c>unix</c> the socket's path; otherwise nothing. A path of <c>ws</c> and
+    /// <c>wss</c> may be given with a query, which may hold a token: it is sent and never shown.
+    /// </summary>
     public string Path
     {
-        get => _path ?? (IsWebSocket ? "/mqtt" : string.Empty);
-        init => _path = value ?? throw new ArgumentNullException(nameof(value));
+        get => _scheme == "unix" ? _path + _query : _path ?? (IsWebSocket ? "/mqtt" : string.Empty);
+        init
+        {
+            ArgumentNullException.ThrowIfNull(value);
+            int query = value.IndexOf('?', StringComparison.Ordinal);
+            _path = query < 0 ? value : value[..query];
+            _query = query < 0 ? null : value[query..];
+        }
     }
+
+    /// <summary>The names of the parameters in the query of <c>ws</c> and <c>wss</c>; their values are never shown.</summary>
+    public IReadOnlyList<string> QueryParameters => _query is null
+        ? []
+        : [.. _query[1..].Split('&', StringSplitOptions.RemoveEmptyEntries).Select(static parameter => Uri.UnescapeDataString(parameter.Split('=')[0]))];
 
     /// <summary>
     /// User name and password of the URI, percent-decoded; <see langword="null"/> where it has none. Used where
@@ -82,6 +97,9 @@ public sealed record MqttEndpoint
     public bool IsLoopback =>
         _scheme == "unix"
         || (!IsServiceRecord && (_host == "localhost" || (IPAddress.TryParse(_host, out IPAddress? address) && IPAddress.IsLoopback(address))));
+
+    /// <summary>What is asked for in the WebSocket upgrade request; may hold a token.</summary>
+    internal string PathAndQuery => Path + _query;
 
     /// <summary>The host and the port as people write them, <c>[::1]:1883</c>; of <c>unix</c> the path. Nothing secret.</summary>
     internal string Authority
@@ -126,6 +144,7 @@ public sealed record MqttEndpoint
         && Host == other.Host
         && Port == other.Port
         && Path == other.Path
+        && _query == other._query
         && SameCredential(Credential, other.Credential);
 
     /// <inheritdoc/>
@@ -140,8 +159,7 @@ public sealed record MqttEndpoint
             return $"unix://{(Path.StartsWith('/') ? string.Empty : "/")}{EndpointText.EscapePath(Path)}";
         }
 
-        int query = Path.IndexOf('?', StringComparison.Ordinal);
-        return $"{_scheme}://{Authority}{(query < 0 ? Path : $"{Path[..query]}?***")}";
+        return $"{_scheme}://{Authority}{Path}{(_query is null ? string.Empty : "?***")}";
     }
 
     private static bool SameCredential(MqttCredential? one, MqttCredential? other) =>

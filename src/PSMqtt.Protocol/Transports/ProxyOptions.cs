@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Net;
 
 namespace PSMqtt.Protocol.Transports;
 
@@ -9,7 +8,7 @@ public sealed record ProxyOptions
     private const int DefaultSocksPort = 1080;
 
     private readonly Uri _address = null!;
-    private readonly NetworkCredential? _addressCredential;
+    private readonly MqttCredential? _addressCredential;
 
     /// <summary>
     /// The proxy: <c>http://host:port</c> (HTTP CONNECT) or <c>socks5://host:port</c>; host names are resolved at the proxy. Without a port it is 80
@@ -30,14 +29,17 @@ public sealed record ProxyOptions
             if (value.UserInfo.Length > 0)
             {
                 string[] parts = value.UserInfo.Split(':', 2);
-                _addressCredential = new NetworkCredential(Uri.UnescapeDataString(parts[0]), parts.Length > 1 ? Uri.UnescapeDataString(parts[1]) : string.Empty);
+                _addressCredential = new MqttCredential(Uri.UnescapeDataString(parts[0]), parts.Length > 1 ? Uri.UnescapeDataString(parts[1]) : string.Empty);
                 _address = new UriBuilder(value) { UserName = string.Empty, Password = string.Empty }.Uri;
             }
         }
     }
 
     /// <summary>User name and password for the proxy; <see langword="null"/>, the default: those of the address, if any. Never shown.</summary>
-    public NetworkCredential? Credential { get; init; }
+    public MqttCredential? Credential { get; init; }
+
+    /// <summary>Whether the proxy is given a password. It travels unencrypted to the proxy.</summary>
+    public bool HasPassword => EffectiveCredential is { HasPassword: true };
 
     internal bool IsSocks => _address.Scheme is "socks5" or "socks5h";
 
@@ -45,7 +47,20 @@ public sealed record ProxyOptions
 
     internal int Port => _address.Port > 0 ? _address.Port : DefaultSocksPort;
 
-    internal NetworkCredential? EffectiveCredential => Credential ?? _addressCredential;
+    internal MqttCredential? EffectiveCredential => Credential ?? _addressCredential;
+
+    /// <summary>
+    /// The proxy that the environment names for a WebSocket endpoint, which is used where <see cref="MqttClientOptions.Proxy"/> is null: <c>http_proxy</c>
+    /// for ws, <c>https_proxy</c> for wss, <c>all_proxy</c> for both, unless <c>no_proxy</c> names the host. Loopback is never behind one.
+    /// </summary>
+    /// <param name="endpoint">The endpoint.</param>
+    /// <returns>The proxy; <see langword="null"/> when there is none for this endpoint.</returns>
+    /// <exception cref="MqttConnectException">A variable does not hold the address of a proxy.</exception>
+    public static ProxyOptions? FromEnvironment(MqttEndpoint endpoint)
+    {
+        ArgumentNullException.ThrowIfNull(endpoint);
+        return endpoint.IsWebSocket ? EnvironmentProxy.Find(endpoint, Environment.GetEnvironmentVariable) : null;
+    }
 
     /// <summary>The address without user information.</summary>
     /// <returns>The address.</returns>

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Net;
 using System.Net.Sockets;
 using System.Text;
 
@@ -74,7 +73,7 @@ internal static class ProxyTunnel
         request.Append(CultureInfo.InvariantCulture, $"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n");
         if (proxy.EffectiveCredential is { } credential)
         {
-            string pair = Convert.ToBase64String(Encoding.UTF8.GetBytes($"{credential.UserName}:{credential.Password}"));
+            string pair = Convert.ToBase64String([.. Encoding.UTF8.GetBytes($"{credential.UserName}:"), .. credential.PasswordBytes ?? []]);
             request.Append(CultureInfo.InvariantCulture, $"Proxy-Authorization: Basic {pair}\r\n");
         }
 

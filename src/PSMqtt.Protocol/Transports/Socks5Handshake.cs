@@ -21,7 +21,7 @@ internal static class Socks5Handshake
 
     public static async ValueTask RunAsync(Stream stream, ProxyOptions proxy, ConnectTarget target, CancellationToken cancellationToken)
     {
-        NetworkCredential? credential = proxy.EffectiveCredential;
+        MqttCredential? credential = proxy.EffectiveCredential;
         byte[] greeting = credential is null ? [Version, 1, NoAuthentication] : [Version, 2, NoAuthentication, PasswordAuthentication];
         await stream.WriteAsync(greeting, cancellationToken).ConfigureAwait(false);
         byte[] choice = await ReadAsync(stream, 1, cancellationToken).ConfigureAwait(false);
@@ -63,10 +63,10 @@ internal static class Socks5Handshake
     }
 
     private static async ValueTask AuthenticateAsync(
-        Stream stream, ProxyOptions proxy, ConnectTarget target, NetworkCredential credential, CancellationToken cancellationToken)
+        Stream stream, ProxyOptions proxy, ConnectTarget target, MqttCredential credential, CancellationToken cancellationToken)
     {
-        byte[] user = Encoding.UTF8.GetBytes(credential.UserName);
-        byte[] password = Encoding.UTF8.GetBytes(credential.Password);
+        byte[] user = Encoding.UTF8.GetBytes(credential.UserName ?? string.Empty);
+        byte[] password = credential.PasswordBytes ?? [];
         if (user.Length is 0 or > 255 || password.Length is 0 or > 255)
         {
             throw new MqttConnectException(

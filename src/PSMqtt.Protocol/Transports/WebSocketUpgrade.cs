@@ -15,10 +15,11 @@ internal static class WebSocketUpgrade
         ["Upgrade", "Connection", "Sec-WebSocket-Key", "Sec-WebSocket-Version", "Sec-WebSocket-Protocol", "Sec-WebSocket-Extensions", "Content-Length", "Transfer-Encoding"];
 
     /// <summary>What is wrong with the headers of the user's own; <see langword="null"/> when nothing is. Values are not told, they may be secret.</summary>
-    public static string? FindProblem(IReadOnlyList<KeyValuePair<string, string>> headers)
+    public static string? FindProblem(IReadOnlyList<MqttWebSocketHeader> headers)
     {
-        foreach ((string name, string value) in headers)
+        foreach (MqttWebSocketHeader header in headers)
         {
+            (string name, string value) = (header.Name, header.Value);
             if (string.IsNullOrEmpty(name) || !name.All(c => char.IsAsciiLetterOrDigit(c) || "!#$%&'*+-.^_`|~".Contains(c, StringComparison.Ordinal)))
             {
                 return $"'{name}' is not a name of an HTTP header; it may hold letters, digits and '-'.";
@@ -50,7 +51,7 @@ internal static class WebSocketUpgrade
         Carrier carrier,
         MqttEndpoint endpoint,
         string subprotocol,
-        IReadOnlyList<KeyValuePair<string, string>> headers,
+        IReadOnlyList<MqttWebSocketHeader> headers,
         CancellationToken cancellationToken)
     {
         string key = Convert.ToBase64String(RandomNumberGenerator.GetBytes(16));
@@ -77,22 +78,22 @@ internal static class WebSocketUpgrade
     }
 
     private static byte[] Request(
-        MqttEndpoint endpoint, string subprotocol, string key, IReadOnlyList<KeyValuePair<string, string>> headers)
+        MqttEndpoint endpoint, string subprotocol, string key, IReadOnlyList<MqttWebSocketHeader> headers)
     {
         bool isDefaultPort = endpoint.Port == EndpointText.DefaultPort(endpoint.Scheme);
         string host = isDefaultPort ? endpoint.Authority[..endpoint.Authority.LastIndexOf(':')] : endpoint.Authority;
         var text = new StringBuilder();
-        text.Append(CultureInfo.InvariantCulture, $"GET {RequestTarget(endpoint.Path)} HTTP/1.1\r\n");
-        if (!headers.Any(header => header.Key.Equals("Host", StringComparison.OrdinalIgnoreCase)))
+        text.Append(CultureInfo.InvariantCulture, $"GET {RequestTarget(endpoint.PathAndQuery)} HTTP/1.1\r\n");
+        if (!headers.Any(header => header.Name.Equals("Host", StringComparison.OrdinalIgnoreCase)))
         {
             text.Append(CultureInfo.InvariantCulture, $"Host: {host}\r\n");
         }
 
         text.Append(CultureInfo.InvariantCulture, $"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: {key}\r\n");
         text.Append(CultureInfo.InvariantCulture, $"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: {subprotocol}\r\n");
-        foreach ((string name, string value) in headers)
+        foreach (MqttWebSocketHeader header in headers)
         {
-            text.Append(CultureInfo.InvariantCulture, $"{name}: {value}\r\n");
+            text.Append(CultureInfo.InvariantCulture, $"{header.Name}: {header.Value}\r\n");
         }
 
         return Encoding.UTF8.GetBytes(text.Append("\r\n").ToString());
@@ -178,7 +179,7 @@ internal static class WebSocketUpgrade
         _ => $"At '{PathOnly(endpoint)}' there is no WebSocket endpoint: check the path (often /mqtt, /ws or /).",
     };
 
-    private static string PathOnly(MqttEndpoint endpoint) => endpoint.Path.Split('?')[0];
+    private static string PathOnly(MqttEndpoint endpoint) => endpoint.Path;
 
     private static string Name(MqttEndpoint endpoint) => $"The WebSocket endpoint {endpoint}";
 

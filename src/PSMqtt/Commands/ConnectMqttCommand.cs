@@ -138,7 +138,7 @@ public sealed class ConnectMqttCommand : MqttCommand
     [ValidateNotNull]
     public MqttConnectionOption? Option { get; set; }
 
-    /// <summary>How long an attempt to connect may take. Default: 30.</summary>
+    /// <summary>How long an attempt to connect may take, in seconds, to all the servers together. Default: 30.</summary>
     [Parameter]
     [ValidateRange(0.001, 86_400)]
     public double TimeoutSeconds { get; set; } = 30;

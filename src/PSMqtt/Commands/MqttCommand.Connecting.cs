@@ -55,6 +55,7 @@ public abstract partial class MqttCommand
             else
             {
                 WaitFor(connection.Client.ConnectAsync(StopToken));
+                WarnOfReference(connection);
             }
 
             problem = null;

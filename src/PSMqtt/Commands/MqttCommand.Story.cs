@@ -19,6 +19,7 @@ public abstract partial class MqttCommand
     private protected void Follow(MqttConnection connection)
     {
         _watched = connection;
+        WarnOfReference(connection);
         bool tellsSteps = _tellsSteps = Wants("Verbose", "VerbosePreference");
         bool tellsPackets = Wants("Debug", "DebugPreference");
         if ((!tellsSteps && !tellsPackets) || (_followed?.Contains(connection.Client) ?? false))
@@ -84,6 +85,14 @@ public abstract partial class MqttCommand
     private protected void WarnOfUndelivered()
     {
         if (_watched is { } connection && connection.Undelivered.TryReport(connection.Name, out string? warning))
+        {
+            WriteWarning(warning);
+        }
+    }
+
+    private void WarnOfReference(MqttConnection connection)
+    {
+        if (connection.Reference.TryReport(out string? warning))
         {
             WriteWarning(warning);
         }

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Management.Automation;
 using System.Net;
 using System.Security.Cryptography.X509Certificates;
+using PSMqtt.Connections;
 using PSMqtt.Errors;
 using PSMqtt.Parameters;
 using PSMqtt.Protocol;
@@ -238,7 +239,7 @@ public sealed class NewMqttConnectionOptionCommand : PSCmdlet
 
         try
         {
-            return new ProxyOptions { Address = Proxy, Credential = ProxyCredential?.GetNetworkCredential() };
+            return new ProxyOptions { Address = Proxy, Credential = ProxyCredential is null ? null : Credentials.From(ProxyCredential) };
         }
         catch (ArgumentException exception)
         {
@@ -249,12 +250,12 @@ public sealed class NewMqttConnectionOptionCommand : PSCmdlet
         }
     }
 
-    private List<KeyValuePair<string, string>> GetHeaders()
+    private List<MqttWebSocketHeader> GetHeaders()
     {
-        List<KeyValuePair<string, string>> headers = [];
+        List<MqttWebSocketHeader> headers = [];
         foreach (DictionaryEntry entry in WebSocketHeader ?? new Hashtable())
         {
-            headers.Add(new(Text(entry.Key), Text(entry.Value)));
+            headers.Add(new MqttWebSocketHeader(Text(entry.Key), Text(entry.Value)));
         }
 
         return headers;

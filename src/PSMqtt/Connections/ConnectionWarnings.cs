@@ -26,10 +26,28 @@ internal static class ConnectionWarnings
 
         foreach (MqttEndpoint server in options.Servers)
         {
-            bool hasPassword = options.CredentialProvider is not null || (options.Credential ?? server.Credential) is { HasPassword: true };
-            if (hasPassword && !server.IsTls && LeavesTheMachine(server, options.Proxy))
+            ProxyOptions? proxy = ProxyOf(server, options);
+            if (!server.IsTls && LeavesTheMachine(server, proxy))
             {
-                yield return $"The password is sent unencrypted to '{server}': anybody on the way can read it. Connect with TLS: mqtts://, wss:// or -Tls.";
+                if (SendsPassword(server, options))
+                {
+                    yield return Unencrypted("The password is", server);
+                }
+
+                if (server.IsWebSocket && options.WebSocketHeaders.FirstOrDefault(static header => CredentialNames.Contains(header.Name)) is { } header)
+                {
+                    yield return Unencrypted($"The WebSocket header '{header.Name}' is", server);
+                }
+
+                if (server.IsWebSocket && server.QueryParameters.FirstOrDefault(CredentialNames.Contains) is { } parameter)
+                {
+                    yield return Unencrypted($"'{parameter}' in the query is", server);
+                }
+            }
+
+            if (options.Proxy is null && proxy is { HasPassword: true, Address.IsLoopback: false })
+            {
+                yield return UnencryptedToProxy(proxy, " The environment names this proxy (http_proxy, https_proxy, all_proxy).");
             }
         }
 
@@ -39,9 +57,45 @@ internal static class ConnectionWarnings
                 + $"read, and a message they belonged to may be lost or be sent twice. Everything else was saved; the log as it was found is '{damaged}'.";
         }
 
-        if (options.Proxy is { Address: { IsLoopback: false } proxy, Credential: var credential } && (credential is not null || proxy.UserInfo.Length > 0))
+        if (options.Proxy is { HasPassword: true, Address.IsLoopback: false } given)
         {
-            yield return $"The proxy's password is sent unencrypted to '{proxy.Host}': anybody on the way can read it.";
+            yield return UnencryptedToProxy(given, string.Empty);
+        }
+    }
+
+    /// <summary>What to say of a server that was not given, but named by another one, and is connected to without TLS.</summary>
+    /// <param name="options">The options of the connection.</param>
+    /// <param name="server">The server that is connected to.</param>
+    /// <returns>A sentence, or nothing.</returns>
+    public static string? OfReference(MqttClientOptions options, string server) =>
+        options.FollowServerReference
+        && options.Servers.All(given => given.ToString() != server)
+        && MqttEndpoint.TryParse(server, out MqttEndpoint? named, out _)
+        && !named.IsTls
+        && LeavesTheMachine(named, ProxyOf(named, options))
+        && options.Servers.Any(given => SendsPassword(given, options))
+            ? Unencrypted("The broker has named another server, which is followed as -FollowServerReference says: the password is", named)
+            : null;
+
+    private static string Unencrypted(string what, MqttEndpoint server) =>
+        $"{what} sent unencrypted to '{server}': anybody on the way can read it. Connect with TLS: mqtts://, wss:// or -Tls.";
+
+    private static string UnencryptedToProxy(ProxyOptions proxy, string where) =>
+        $"The proxy's password is sent unencrypted to '{proxy.Address.Host}': anybody on the way can read it.{where}";
+
+    private static bool SendsPassword(MqttEndpoint server, MqttClientOptions options) =>
+        options.CredentialProvider is not null || (options.Credential ?? server.Credential) is { HasPassword: true };
+
+    // A variable that cannot be read is an error, as soon as the connection is made.
+    private static ProxyOptions? ProxyOf(MqttEndpoint server, MqttClientOptions options)
+    {
+        try
+        {
+            return options.Proxy ?? ProxyOptions.FromEnvironment(server);
+        }
+        catch (MqttConnectException)
+        {
+            return null;
         }
     }
 

@@ -33,6 +33,7 @@ public sealed class MqttConnection : IAsyncDisposable, IDisposable
         (client.Options.SessionStore as MemorySession)?.BelongTo(this);
         Blockage = new BlockageWatch(client);
         Undelivered = new UndeliveredWatch(client);
+        Reference = new ReferenceWatch(client);
         _events = new ConnectionEvents(this);
         client.Connecting += (_, step) => _events.Raise(Connecting, step);
         client.Connected += (_, step) => _events.Raise(Connected, step);
@@ -291,6 +292,9 @@ public sealed class MqttConnection : IAsyncDisposable, IDisposable
 
     /// <summary>What could not be delivered, and nobody was told yet.</summary>
     internal UndeliveredWatch Undelivered { get; }
+
+    /// <summary>Whether the broker has sent the connection on to where the password travels unencrypted, for the cmdlets to warn of.</summary>
+    internal ReferenceWatch Reference { get; }
 
     private MqttConnectResult? Result => Client.ConnectResult;
 

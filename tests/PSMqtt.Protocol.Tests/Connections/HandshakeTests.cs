@@ -294,6 +294,26 @@ public sealed class HandshakeTests : ConnectionTest
         Assert.Equal((MqttConnectFailure.BadCredentials, refusing.Endpoint.ToString()), (error.Failure, error.Server));
     }
 
+    [Fact(DisplayName = "several servers share the time to connect: a silent one has its part, the next the rest")]
+    public async Task Servers_share_the_time()
+    {
+        await using var first = new ScriptedServer();
+        await using var second = new ScriptedServer();
+        MqttClientOptions options = Options() with { Servers = [first.Endpoint, second.Endpoint], TimeProvider = Time };
+        Task connect = Client(options with { ConnectTimeout = TimeSpan.FromSeconds(30) }).ConnectAsync();
+        using ScriptedPeer one = await first.AcceptAsync();
+        await Time.TimerAsync(TimeSpan.FromSeconds(15));
+        Time.Advance(TimeSpan.FromSeconds(14.9));
+        Assert.False(second.HasPendingConnection);
+        Time.Advance(TimeSpan.FromSeconds(0.1));
+        using ScriptedPeer two = await second.AcceptAsync();
+        await Time.TimerAsync(TimeSpan.FromSeconds(15));
+        Time.Advance(TimeSpan.FromSeconds(15));
+        var error = await FailsAsync<MqttConnectException>(connect);
+        Assert.Equal((MqttConnectFailure.NoResponse, first.Endpoint.ToString()), (error.Failure, error.Server));
+        Assert.Contains("within 15 s", error.Message, StringComparison.Ordinal);
+    }
+
     [Theory(DisplayName = "a server reference (section 4.11) in CONNACK is followed when asked to, for one attempt or for good"), InlineData(MqttReasonCode.UseAnotherServer), InlineData(MqttReasonCode.ServerMoved)]
     public async Task Server_reference_in_connack(MqttReasonCode code)
     {
@@ -330,7 +350,24 @@ public sealed class HandshakeTests : ConnectionTest
     public void Server_reference_keeps_tls(string server, string reference, bool isFollowed)
     {
         MqttClientOptions options = Options() with { Servers = [MqttEndpoint.Parse(server)], FollowServerReference = true };
-        Assert.Equal(isFollowed, new Connector(options, new ClientTrace(TimeProvider.System, new EventPump(TimeProvider.System))).Follow(reference, isPermanent: false));
+        var connector = new Connector(options, new ClientTrace(TimeProvider.System, new EventPump(TimeProvider.System)));
+        Assert.Equal(isFollowed, connector.Follow(reference, isPermanent: false, out string? objection));
+        Assert.Equal(isFollowed, objection is null);
+        if (!isFollowed)
+        {
+            Assert.Contains("TLS", objection, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact(DisplayName = "a server reference that cannot be followed says so in the error")]
+    public async Task Server_reference_unreadable()
+    {
+        Task connect = Client(Options() with { FollowServerReference = true }).ConnectAsync();
+        using ScriptedPeer no = await Server.AcceptConnectedAsync(
+            new ConnAckPacket { ReasonCode = MqttReasonCode.ServerMoved, ServerReference = "http://other.example" });
+        var error = await FailsAsync<MqttConnectException>(connect);
+        Assert.Equal((MqttReasonCode.ServerMoved, "http://other.example"), (error.ReasonCode!.Value, error.ServerReference));
+        Assert.Contains("It is not followed: 'http://other.example' is not a server's address", error.Message, StringComparison.Ordinal);
     }
 
     [Fact(DisplayName = "a server that refers to itself is followed three times, then it is an error")]

@@ -25,7 +25,7 @@ public class MqttEndpointTests
     [InlineData("wss://h", "wss", "h", 443, "/mqtt", "wss://h:443/mqtt")]
     [InlineData("wss://h/", "wss", "h", 443, "/", "wss://h:443/")]
     [InlineData("ws://h:8080/a/b", "ws", "h", 8080, "/a/b", "ws://h:8080/a/b")]
-    [InlineData("wss://h?token=abc", "wss", "h", 443, "/?token=abc", "wss://h:443/?***")]
+    [InlineData("wss://h?token=abc", "wss", "h", 443, "/", "wss://h:443/?***")]
     [InlineData("ws://h:80/a@b", "ws", "h", 80, "/a@b", "ws://h:80/a@b")]
     [InlineData("unix:///run/mosquitto/my%20sock", "unix", "", 0, "/run/mosquitto/my sock", "unix:///run/mosquitto/my%20sock")]
     [InlineData("unix:///C:/temp/m.sock", "unix", "", 0, "C:/temp/m.sock", "unix:///C%3A/temp/m.sock")]

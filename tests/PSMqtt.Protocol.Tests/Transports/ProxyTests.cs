@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Net.WebSockets;
+using System.Text;
 using PSMqtt.Protocol.Transports;
 using static PSMqtt.Protocol.Tests.Transports.TestCertificates;
 
@@ -21,7 +22,7 @@ public class ProxyTests
     {
         using var server = new Listener();
         using var proxy = authenticated ? new ProxyServer("me", Password) : new ProxyServer();
-        MqttClientOptions options = Through(proxy, scheme, authenticated ? new NetworkCredential("me", Password) : null);
+        MqttClientOptions options = Through(proxy, scheme, authenticated ? new MqttCredential("me", Password) : null);
         await using ITransport transport = await ConnectAsync($"mqtt://only-the-proxy-knows.invalid:{server.Port}", options);
         using Socket peer = await server.AcceptAsync();
         Assert.Equal(scheme == "http" ? $"only-the-proxy-knows.invalid:{server.Port}" : "only-the-proxy-knows.invalid", Assert.Single(proxy.Asked));
@@ -39,7 +40,7 @@ public class ProxyTests
         Assert.Equal("http://proxy.example:8080/", proxy.Address.ToString());
         Assert.Empty(proxy.Address.UserInfo);
         Assert.DoesNotContain("s3cr", proxy.ToString(), StringComparison.Ordinal);
-        Assert.Equal(("user", "s3cr@t"), (proxy.EffectiveCredential!.UserName, proxy.EffectiveCredential.Password));
+        Assert.Equal(("user", "s3cr@t"), (proxy.EffectiveCredential!.UserName, Encoding.UTF8.GetString(proxy.EffectiveCredential.PasswordBytes!)));
     }
 
     [Theory(DisplayName = "addresses go through a SOCKS5 proxy as addresses")]
@@ -91,7 +92,7 @@ public class ProxyTests
     public async Task AuthenticationRequired(string scheme, string? password, string expected)
     {
         using var proxy = new ProxyServer("me", Password);
-        MqttClientOptions options = Through(proxy, scheme, password is null ? null : new NetworkCredential("me", password));
+        MqttClientOptions options = Through(proxy, scheme, password is null ? null : new MqttCredential("me", password));
         MqttConnectException exception = await FailsAsync(options);
         Assert.Equal(MqttConnectPhase.Proxy, exception.Phase);
         Assert.Equal(MqttConnectFailure.ProxyAuthenticationRequired, exception.Failure);
@@ -118,7 +119,7 @@ public class ProxyTests
     public async Task OtherAuthentication()
     {
         using var proxy = new ProxyServer { HttpAnswer = "HTTP/1.1 407 No\r\nProxy-Authenticate: Negotiate\r\nProxy-Authenticate: NTLM\r\n\r\n" };
-        MqttConnectException exception = await FailsAsync(Through(proxy, "http", new NetworkCredential("me", Password)));
+        MqttConnectException exception = await FailsAsync(Through(proxy, "http", new MqttCredential("me", Password)));
         Assert.Equal(MqttConnectFailure.ProxyAuthenticationRequired, exception.Failure);
         Assert.Contains("only accepts Negotiate or NTLM authentication", exception.Message, StringComparison.Ordinal);
     }
@@ -253,7 +254,7 @@ public class ProxyTests
         return name => values.GetValueOrDefault(name);
     }
 
-    private static MqttClientOptions Through(ProxyServer proxy, string scheme, NetworkCredential? credential = null) =>
+    private static MqttClientOptions Through(ProxyServer proxy, string scheme, MqttCredential? credential = null) =>
         new() { Proxy = new ProxyOptions { Address = new Uri($"{scheme}://127.0.0.1:{proxy.Port}"), Credential = credential } };
 
     private static async Task CloseFirstAsync(Listener listener)

@@ -113,6 +113,19 @@ public sealed class ConvertToJsonCommand : Cmdlet
 
         return bare is IEnumerable list
             ? new JsonArray([.. list.Cast<object?>().Select(item => Write(item, depth - 1))])
-            : new JsonObject(PSObject.AsPSObject(bare).Properties.Select(p => KeyValuePair.Create(p.Name, Write(p.Value, depth - 1))));
+            : new JsonObject(PSObject.AsPSObject(bare).Properties.Select(p => KeyValuePair.Create(p.Name, Write(ValueOf(p), depth - 1))));
+    }
+
+    // PowerShell writes null for a property that throws.
+    private static object? ValueOf(PSPropertyInfo property)
+    {
+        try
+        {
+            return property.Value;
+        }
+        catch (GetValueException)
+        {
+            return null;
+        }
     }
 }
