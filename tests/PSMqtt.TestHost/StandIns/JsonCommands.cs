@@ -94,6 +94,8 @@ public sealed class ConvertToJsonCommand : Cmdlet
         {
             case null:
                 return null;
+            case nint handle:
+                return JsonValue.Create((long)handle);
             case string or DateTime or DateTimeOffset or decimal or Guid:
             case not null when bare.GetType().IsPrimitive:
                 return JsonSerializer.SerializeToNode(bare, bare.GetType());
