@@ -302,11 +302,13 @@ public sealed class HandshakeTests : ConnectionTest
         MqttClientOptions options = Options() with { Servers = [first.Endpoint, second.Endpoint], TimeProvider = Time };
         Task connect = Client(options with { ConnectTimeout = TimeSpan.FromSeconds(30) }).ConnectAsync();
         using ScriptedPeer one = await first.AcceptAsync();
+        await one.ExpectAsync<ConnectPacket>();
         await Time.TimerAsync(TimeSpan.FromSeconds(15));
         Time.Advance(TimeSpan.FromSeconds(14.9));
         Assert.False(second.HasPendingConnection);
         Time.Advance(TimeSpan.FromSeconds(0.1));
         using ScriptedPeer two = await second.AcceptAsync();
+        await two.ExpectAsync<ConnectPacket>();
         await Time.TimerAsync(TimeSpan.FromSeconds(15));
         Time.Advance(TimeSpan.FromSeconds(15));
         var error = await FailsAsync<MqttConnectException>(connect);
