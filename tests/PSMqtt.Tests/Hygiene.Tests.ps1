@@ -86,6 +86,31 @@ Describe 'the module, for those who install it' {
         }
     }
 
+    It 'has a test file for every cmdlet' {
+        $files = [IO.Directory]::GetFiles($PSScriptRoot, '*.Tests.ps1').ForEach({ [IO.Path]::GetFileName($_) })
+        foreach ($command in Get-Command -Module PSMqtt -CommandType Cmdlet) {
+            # Broker.Tests.ps1 is about both of these.
+            $name = if ($command.Name -in 'Start-MqttBroker', 'Get-MqttBroker' -and $files -contains 'Broker.Tests.ps1') { 'Broker' } else { $command.Name }
+            $files | Should -Contain "$name.Tests.ps1"
+        }
+    }
+
+    It 'has a test for every parameter of every cmdlet' {
+        $inherited = [Management.Automation.PSCmdlet]::CommonParameters + [Management.Automation.PSCmdlet]::OptionalCommonParameters
+        $texts = [IO.Directory]::GetFiles($PSScriptRoot, '*.Tests.ps1').ForEach({ [IO.File]::ReadAllText($_) })
+        foreach ($command in Get-Command -Module PSMqtt -CommandType Cmdlet) {
+            # On the line of the command, or, splatted or made into a line by the test, as a key or a name in a file that uses the command.
+            $using = $texts.Where({ $_ -match "\b$($command.Name)\b" })
+            $using.Count | Should -BeGreaterThan 0 -Because $command.Name
+            foreach ($parameter in $command.Parameters.Values) {
+                $isPositional = @($parameter.Attributes).Where({ $_ -is [Parameter] -and ($_.Position -ge 0 -or $_.ValueFromPipeline) })
+                if ($parameter.Name -in $inherited -or $isPositional) { continue }
+                $pattern = "\b$($command.Name)\b[^\r\n]* -$($parameter.Name)\b|\b$($parameter.Name)'? = |name = '$($parameter.Name)'"
+                $using.Where({ $_ -match $pattern }, 'First') | Should -Not -BeNullOrEmpty -Because "a test shows what $($command.Name) -$($parameter.Name) does"
+            }
+        }
+    }
+
     It 'has scripts in which PSScriptAnalyzer finds nothing' -Tag RequiresPwsh -Skip:(-not $hasAnalyzer) {
         $scripts = foreach ($kind in '*.ps1', '*.psm1') { [IO.Directory]::GetFiles($repository, $kind, 'AllDirectories') }
         $scripts = @($scripts -notmatch '[\\/](bin|obj|out|\.git)[\\/]') + $modulePath + "$repository/PSScriptAnalyzerSettings.psd1"
