@@ -316,5 +316,5 @@ internal static class MqttErrors
         "Leave -ReasonCode out, or give one that refuses a message: QuotaExceeded, NotAuthorized, PayloadFormatInvalid, ImplementationSpecificError.");
 
     public static readonly MqttErrorKind Unexpected = new(
-        "MqttUnexpectedError", ErrorCategory.NotSpecified, "This is likely a fault of the module: report it with the message and $Error[0].Exception.");
+        "MqttUnexpectedError", ErrorCategory.OperationStopped, "This is likely a fault of the module: report it with the message and $Error[0].Exception.");
 }
