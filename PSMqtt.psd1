@@ -10,7 +10,7 @@
     CompatiblePSEditions = @('Core')
 
     TypesToProcess       = @('PSMqtt.Types.ps1xml')
-    FormatsToProcess     = @('PSMqtt.Format.ps1xml', 'PSMqtt.Broker.Format.ps1xml', 'PSMqtt.Details.Format.ps1xml')
+    FormatsToProcess     = @('PSMqtt.Format.ps1xml', 'PSMqtt.Errors.Format.ps1xml', 'PSMqtt.Broker.Format.ps1xml', 'PSMqtt.Details.Format.ps1xml')
 
     CmdletsToExport      = @(
         'Clear-MqttOutbox'

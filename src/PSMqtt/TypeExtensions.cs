@@ -36,6 +36,11 @@ public static class TypeExtensions
         }
     }
 
+    /// <summary>What an exception says to a user, without how it came about: <c>Exception.ToString()</c> and its stack trace are still there for code.</summary>
+    /// <param name="instance">The exception.</param>
+    /// <returns>The message.</returns>
+    public static string? Sentence(PSObject instance) => (instance?.BaseObject as Exception)?.Message;
+
     /// <summary>The size of a message's payload in bytes.</summary>
     /// <param name="instance">The message.</param>
     /// <returns>Bytes.</returns>

@@ -85,18 +85,9 @@ Describe 'a bridge' {
                 $_ | Confirm-MqttMessage -Connection $plant
             }')
 
-        # The shell, or the test host, that this test runs in.
-        $shell = [Environment]::ProcessPath
-        $arguments = if ([IO.Path]::GetFileNameWithoutExtension($shell) -eq 'dotnet') { [Environment]::GetCommandLineArgs()[0], 'run' } else { '-NoProfile', '-File' }
-        function Start-Bridge {
-            $start = [Diagnostics.ProcessStartInfo]::new($shell)
-            foreach ($argument in @($arguments) + $script, $modulePath, $near.Uri, $far.Uri) { $start.ArgumentList.Add($argument) }
-            [Diagnostics.Process]::Start($start)
-        }
-
         $seen = [Collections.Generic.HashSet[int]]::new()
         $sent = 0
-        $bridge = Start-Bridge
+        $bridge = Start-Shell $script $modulePath, $near.Uri, $far.Uri
         try {
             # The session exists when the first message comes across.
             while ($seen.Count -eq 0) {
@@ -117,7 +108,7 @@ Describe 'a bridge' {
                 }
                 $bridge.Kill()
                 $bridge.WaitForExit()
-                $bridge = Start-Bridge
+                $bridge = Start-Shell $script $modulePath, $near.Uri, $far.Uri
             }
 
             while ($seen.Count -lt $sent - $first + 1) {

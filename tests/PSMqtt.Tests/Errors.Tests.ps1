@@ -160,6 +160,40 @@ Describe 'errors' {
         $problem.Exception.GetBaseException().GetType().Name | Should -Be 'InvalidOperationException'
     }
 
+    It 'ends on Ctrl+C while a script block sits in a call of .NET' {
+        $runspace = New-OtherRunspace
+        [Environment]::SetEnvironmentVariable('PSMQTT_TEST_ASKED', $null)
+        try {
+            $script = '
+                param($uri)
+                Connect-Mqtt $uri -CredentialScript {
+                    [Environment]::SetEnvironmentVariable("PSMQTT_TEST_ASKED", "yes")
+                    [Threading.Thread]::Sleep(120000)
+                    [Environment]::SetEnvironmentVariable("PSMQTT_TEST_ASKED", "slept")
+                }'
+            $connecting = Start-Other $runspace $script $broker.Uri
+            while (-not [Environment]::GetEnvironmentVariable('PSMQTT_TEST_ASKED')) { $null = [Threading.Thread]::Yield() }
+            Stop-Other $connecting | Should -Be 'Stopped'
+            # It did not wait for the script block, which nothing can end.
+            [Environment]::GetEnvironmentVariable('PSMQTT_TEST_ASKED') | Should -Be 'yes'
+        }
+        finally {
+            $runspace.Dispose()
+            [Environment]::SetEnvironmentVariable('PSMQTT_TEST_ASKED', $null)
+        }
+    }
+
+    It 'shows LastError as a sentence, without how it came about' {
+        $later = Connect-Mqtt $nowhere -NoWait -Name later
+        while (-not $later.LastError) { $null = [Threading.Thread]::Yield() }
+        foreach ($text in ($later.LastError | Out-String -Width 200), ($later | Format-List LastError | Out-String -Width 200)) {
+            $text | Should -Match 'refused the connection'
+            $text | Should -Not -Match '(?m)^ *at |StackTrace'
+        }
+        $later.LastError.ToString() | Should -Match 'refused the connection'
+        $later.LastError.StackTrace | Should -Match 'PSMqtt'
+    }
+
     It 'is quiet with -ErrorAction SilentlyContinue, and the script goes on: <name>' -ForEach @(
         @{ name = 'a server that is not there'; run = { Connect-Mqtt $nowhere -ErrorAction SilentlyContinue } }
         @{ name = 'for one command alone'; run = { Send-MqttMessage t x -Server $nowhere -ErrorAction SilentlyContinue } }

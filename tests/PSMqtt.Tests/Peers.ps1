@@ -122,3 +122,13 @@ function Stop-Other($Other) {
     $Other.Shell.EndStop($stopping)
     $Other.Shell.InvocationStateInfo.State
 }
+
+# Runs a script file in a process of its own, of the shell or the test host that runs the test.
+function Start-Shell([string] $Script, [string[]] $Arguments, [switch] $Redirect) {
+    $shell = [Environment]::ProcessPath
+    $run = if ([IO.Path]::GetFileNameWithoutExtension($shell) -eq 'dotnet') { [Environment]::GetCommandLineArgs()[0], 'run' } else { '-NoProfile', '-File' }
+    $start = [Diagnostics.ProcessStartInfo]::new($shell)
+    foreach ($argument in @($run) + $Script + $Arguments) { $start.ArgumentList.Add($argument) }
+    $start.RedirectStandardOutput = $start.RedirectStandardError = $Redirect
+    [Diagnostics.Process]::Start($start)
+}

@@ -535,11 +535,13 @@ internal sealed class Supervisor : IDisposable
         bool keepsSession = _options.PersistentSession && !options.Discard;
         bool keepsMessages = KeepsMessages && !options.Discard;
         Connection? connection;
+        int abandoned;
         lock (_session.Gate)
         {
             _isClosing = true;
             connection = _connection;
-            MessagesAbandoned += keepsMessages ? 0 : _session.Outbound.InFlight + _session.Outbound.Queued;
+            abandoned = keepsMessages ? 0 : _session.Outbound.InFlight + _session.Outbound.Queued;
+            MessagesAbandoned += abandoned;
             CloseSession(null, keepsMessages, keepsSession);
         }
 
@@ -568,7 +570,8 @@ internal sealed class Supervisor : IDisposable
             }
 
             string what = connection is null ? "No connection is made any more: the client was disconnected." : $"Disconnected from {connection.Limits.Server}.";
-            Raise(ConnectionStep.Disconnected, what, null);
+            string left = abandoned > 0 ? $" Not acknowledged, and given up: {abandoned} of our messages." : string.Empty;
+            Raise(ConnectionStep.Disconnected, what + left, null);
         }
     }
 

@@ -89,7 +89,7 @@ internal static class BrokerTable
 
         runspace.StateChanged += (sender, change) =>
         {
-            if (change.RunspaceStateInfo.State is RunspaceState.Closing or RunspaceState.Closed or RunspaceState.Broken)
+            if (change.RunspaceStateInfo.State is RunspaceState.Closed or RunspaceState.Broken)
             {
                 var closed = (Runspace)sender!;
                 s_watched.TryRemove(closed.InstanceId, out _);

@@ -155,6 +155,7 @@ public sealed class ConnectMqttCommand : MqttCommand
         if (Open(GetSettings(), NoWait, out ErrorRecord? problem) is { } connection)
         {
             table.Add(connection);
+            table.SpeakAtEnd(Events, Host);
             WriteObject(connection);
         }
         else

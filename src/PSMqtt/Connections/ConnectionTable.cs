@@ -1,3 +1,5 @@
+using System.Management.Automation;
+using System.Management.Automation.Host;
 using System.Management.Automation.Runspaces;
 using System.Runtime.CompilerServices;
 using PSMqtt.Protocol;
@@ -15,6 +17,8 @@ internal sealed class ConnectionTable
     private readonly object _lock = new();
     private readonly List<MqttConnection> _connections = [];
     private MqttConnection? _current;
+    private PSHost? _host;
+    private Action? _stopListening;
 
     /// <summary>The table of the runspace that this thread works for; <see langword="null"/> on a thread that works for none.</summary>
     public static ConnectionTable? Here => Runspace.DefaultRunspace is { } runspace ? s_tables.GetValue(runspace, Create) : null;
@@ -74,8 +78,78 @@ internal sealed class ConnectionTable
         }
     }
 
+    /// <summary>
+    /// Has the end of the runspace, and of the process with it, say through its host what could not be delivered any more: no pipeline is there then to warn.
+    /// </summary>
+    /// <param name="events">The runspace's events.</param>
+    /// <param name="host">Its host.</param>
+    public void SpeakAtEnd(PSEventManager events, PSHost host)
+    {
+        lock (_lock)
+        {
+            if (_host is null)
+            {
+                _host = host;
+                PSEventSubscriber subscriber = events.SubscribeEvent(
+                    null, null, PSEngineEvent.Exiting, null, (_, _) => End(), supportEvent: true, forwardEvent: false);
+                _stopListening = () => events.UnsubscribeEvent(subscriber);
+            }
+        }
+    }
+
+    private bool SpeaksAtEnd
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _stopListening is not null;
+            }
+        }
+    }
+
+    /// <summary>The module is removed: ends every connection, and waits for that, so that the brokers know.</summary>
+    public void Leave()
+    {
+        Action? stopListening;
+        lock (_lock)
+        {
+            stopListening = _stopListening;
+            _stopListening = null;
+        }
+
+        stopListening?.Invoke();
+        End(isPatient: true);
+        lock (_lock)
+        {
+            _host = null;
+        }
+    }
+
+    /// <summary>Ends every connection, waits for those that have something to deliver, and says what they could not.</summary>
+    /// <param name="isPatient">Whether the others are waited for, too.</param>
+    private void End(bool isPatient = false)
+    {
+        MqttConnection[] connections = All;
+        MqttConnection[] unfinished = Array.FindAll(connections, static connection => UnacknowledgedMessages.Count(connection) > 0);
+        Task closing = CloseAllAsync();
+        if (isPatient || unfinished.Length > 0)
+        {
+            // A broker that does not answer cannot hold it up for longer; a second more than the drain may take, for DISCONNECT itself.
+            ((IAsyncResult)closing).AsyncWaitHandle.WaitOne(LiveConnections.ExitTimeout + TimeSpan.FromSeconds(1));
+        }
+
+        foreach (MqttConnection connection in unfinished)
+        {
+            if (UnacknowledgedMessages.Explain(connection) is { } warning)
+            {
+                _host?.UI?.WriteWarningLine(warning);
+            }
+        }
+    }
+
     /// <summary>Ends every connection of the runspace, each as a script that ends would.</summary>
-    public Task CloseAllAsync()
+    private Task CloseAllAsync()
     {
         MqttConnection[] connections;
         lock (_lock)
@@ -95,9 +169,11 @@ internal sealed class ConnectionTable
         ConnectionTable table = new();
         runspace.StateChanged += (_, change) =>
         {
-            if (change.RunspaceStateInfo.State is RunspaceState.Closing or RunspaceState.Closed or RunspaceState.Broken)
+            if (change.RunspaceStateInfo.State is RunspaceState.Closed or RunspaceState.Broken
+                || (change.RunspaceStateInfo.State == RunspaceState.Closing && !table.SpeaksAtEnd))
             {
-                // Not waited for here: the thread that closes a runspace has its own plans. The process waits for it before it exits.
+                // Not waited for here: the thread that closes a runspace has its own plans. The process waits for it before it exits. Where there is a host
+                // to speak through, the event that follows Closing does all this.
                 _ = table.CloseAllAsync();
             }
         };

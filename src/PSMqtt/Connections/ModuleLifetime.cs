@@ -9,12 +9,7 @@ public sealed class ModuleLifetime : IModuleAssemblyCleanup
     /// <inheritdoc />
     public void OnRemove(PSModuleInfo psModuleInfo)
     {
-        if (ConnectionTable.Here is { } table)
-        {
-            // Waited for, so that the brokers know of it when Remove-Module returns; a broker that does not answer cannot hold it up for long.
-            ((IAsyncResult)table.CloseAllAsync()).AsyncWaitHandle.WaitOne(LiveConnections.ExitTimeout);
-        }
-
+        ConnectionTable.Here?.Leave();
         MemorySession.ForgetAll();
         BrokerTable.StopAll();
     }

@@ -14,7 +14,7 @@ internal static class MqttErrors
 
     public static readonly MqttErrorKind ConnectionRefused = new(
         "MqttConnectionRefused", ErrorCategory.ConnectionError,
-        "Check that the broker runs and that the port is right: 1883 is usual for MQTT, 8883 for MQTT over TLS.");
+        "Give the port that the broker listens on: 1883 is usual for MQTT, 8883 for MQTT over TLS.");
 
     public static readonly MqttErrorKind HostUnreachable = new(
         "MqttHostUnreachable", ErrorCategory.ConnectionError, "Check the network, the VPN and the routes from this machine to the server.");
