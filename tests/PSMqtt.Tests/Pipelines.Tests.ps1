@@ -80,9 +80,27 @@ Describe 'a pipeline' {
             $null = $sending.AddScript('param($module, $uri, $file) Import-Module $module; $null = Connect-Mqtt $uri; Get-Content -Wait -LiteralPath $file | Send-MqttMessage -Topic log -QoS 1').
                 AddArgument($modulePath).AddArgument($broker.Uri).AddArgument($file)
             $running = $sending.BeginInvoke()
-            (Receive-MqttMessage -Subscription $log -Count 1 -TimeoutSeconds 60).Text | Should -Be 'one'
-            [IO.File]::AppendAllText($file, "two`n")
-            (Receive-MqttMessage -Subscription $log -Count 1 -TimeoutSeconds 60).Text | Should -Be 'two'
+
+            # What has arrived; what is wrong on the other side, when nothing has.
+            function Read-Log($TimeoutSeconds) {
+                (Receive-MqttMessage -Subscription $log -TimeoutSeconds $TimeoutSeconds -Connection source).Text
+                if ($running.IsCompleted) { throw "The other runspace has ended: $($sending.InvocationStateInfo.Reason) $($sending.Streams.Error.ReadAll())" }
+            }
+
+            # Get-Content does not see what is written between its look at the end of the file and its watch for changes, before more is written:
+            # so more is, until the first of it has come.
+            $written = @('one')
+            $arrived = @()
+            $until = [datetime]::UtcNow.AddSeconds(120)
+            while ($arrived.Count -lt 3 -and [datetime]::UtcNow -lt $until) {
+                $arrived += @(Read-Log 2)
+                if ($arrived.Count -gt 0) {
+                    $written += "line $($written.Count + 1)"
+                    [IO.File]::AppendAllText($file, "$($written[-1])`n")
+                }
+            }
+            $arrived.Count | Should -BeGreaterOrEqual 3 -Because "$($sending.InvocationStateInfo.State): $($sending.Streams.Error.ReadAll())"
+            $arrived | Should -Be $written[0..($arrived.Count - 1)]
             $sending.Stop()
             $running.IsCompleted | Should -BeTrue
         }
