@@ -46,6 +46,23 @@ public sealed partial class MqttClient
         CancellationToken cancellationToken = default) =>
         Publish(new OutgoingMessage(topic, payload, qos, retain), Options.OperationTimeout, cancellationToken);
 
+    /// <summary>Publishes a message made of its parts, with a timeout of its own: see <see cref="PublishAsync(MqttMessage, CancellationToken)"/>.</summary>
+    /// <param name="topic">The topic name.</param>
+    /// <param name="payload">The payload, which must stay as it is until the exchange has ended.</param>
+    /// <param name="qos">The delivery guarantee.</param>
+    /// <param name="retain">Whether the server keeps it for later subscribers.</param>
+    /// <param name="timeout">How long to wait; <see cref="Timeout.InfiniteTimeSpan"/>: for ever.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>How it ended.</returns>
+    public ValueTask<MqttPublishResult> PublishAsync(
+        string topic,
+        ReadOnlyMemory<byte> payload,
+        MqttQualityOfService qos,
+        bool retain,
+        TimeSpan timeout,
+        CancellationToken cancellationToken = default) =>
+        Publish(new OutgoingMessage(topic, payload, qos, retain), timeout, cancellationToken);
+
     /// <summary>Makes a pipelined sender: many messages in flight, their outcomes collected.</summary>
     /// <param name="keepResults">Whether successes are collected too, not only failures.</param>
     /// <param name="timeout">How long each message may take; default: <see cref="MqttClientOptions.OperationTimeout"/>.</param>

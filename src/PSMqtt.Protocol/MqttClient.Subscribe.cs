@@ -61,7 +61,7 @@ public sealed partial class MqttClient
     /// <summary>Subscribes to a filter: see the other overload.</summary>
     /// <param name="filter">The filter.</param>
     /// <param name="qos">The largest QoS that messages are sent with. Default: 1.</param>
-    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <param name="cancellationToken">Ends the wait, which is <see cref="MqttClientOptions.OperationTimeout"/> at most.</param>
     /// <returns>The subscription.</returns>
     public Task<MqttSubscription> SubscribeAsync(
         string filter, MqttQualityOfService qos = MqttQualityOfService.AtLeastOnce, CancellationToken cancellationToken = default) =>

@@ -13,6 +13,9 @@ namespace PSMqtt.Protocol;
 /// </remarks>
 public sealed partial class MqttClient : IAsyncDisposable
 {
+    /// <summary>How long disposing waits for a store that has not taken everything yet.</summary>
+    private static readonly TimeSpan s_storePatience = TimeSpan.FromSeconds(2);
+
     private readonly Session _session;
     private readonly Supervisor _supervisor;
     private readonly EventPump _events;
@@ -135,6 +138,33 @@ public sealed partial class MqttClient : IAsyncDisposable
         return _supervisor.ConnectAsync(cancellationToken);
     }
 
+    /// <summary>Connects, within a time for all of it: every server, every version. See <see cref="ConnectAsync(CancellationToken)"/>.</summary>
+    /// <param name="timeout">
+    /// How long to wait, up to 49 days; <see cref="Timeout.InfiniteTimeSpan"/>: for as long as the attempts take, each at most
+    /// <see cref="MqttClientOptions.ConnectTimeout"/>.
+    /// </param>
+    /// <param name="cancellationToken">Ends the attempt.</param>
+    /// <returns>What the server said.</returns>
+    /// <exception cref="MqttConnectException">No server could be connected to.</exception>
+    /// <exception cref="InvalidOperationException">The client is connected, or connecting, already.</exception>
+    /// <exception cref="OperationCanceledException">The token ended the attempt.</exception>
+    /// <exception cref="TimeoutException">There was no connection in time; none is being made any more.</exception>
+    public async Task<MqttConnectResult> ConnectAsync(TimeSpan timeout, CancellationToken cancellationToken = default)
+    {
+        ObjectDisposedException.ThrowIf(_isDisposed, this);
+        using var time = new CancellationTokenSource(timeout, Options.TimeProvider);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(time.Token, cancellationToken);
+        try
+        {
+            return await _supervisor.ConnectAsync(both.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException e) when (both.IsCancellationRequested)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            throw new TimeoutException($"No connection to {string.Join(", ", Options.Servers)} was made within {timeout.TotalSeconds:0.#} s.", e);
+        }
+    }
+
     /// <summary>
     /// Begins to connect in the background, and tries until it succeeds or trying again cannot help. Messages of QoS 1 and 2 and subscriptions are
     /// accepted at once, and wait for the connection.
@@ -156,11 +186,33 @@ public sealed partial class MqttClient : IAsyncDisposable
     public Task DisconnectAsync(MqttDisconnectOptions? options = null, CancellationToken cancellationToken = default) =>
         _supervisor.DisconnectAsync(options ?? new MqttDisconnectOptions(), cancellationToken);
 
+    /// <summary>Disconnects with no more than a time for what is in flight: see the other overload.</summary>
+    /// <param name="timeout">
+    /// How long to wait for what is in flight (<see cref="MqttDisconnectOptions.DrainTimeout"/>); zero: not at all;
+    /// <see cref="Timeout.InfiniteTimeSpan"/>: for as long as there is hope. Then the connection is closed, for which a peer that does not answer gets four
+    /// more seconds.
+    /// </param>
+    /// <param name="cancellationToken">Ends the wait for what is in flight; the connection is then closed at once.</param>
+    /// <returns>A task that ends when the connection is closed.</returns>
+    public Task DisconnectAsync(TimeSpan timeout, CancellationToken cancellationToken = default) =>
+        DisconnectAsync(new MqttDisconnectOptions { DrainTimeout = timeout }, cancellationToken);
+
     /// <summary>Authenticates again on the open connection (5.0), with the method of the options [MQTT-4.12.1-1].</summary>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>A task that ends when the server has accepted.</returns>
     /// <exception cref="InvalidOperationException">There is no connection, no authentication method, or an exchange is under way.</exception>
-    public Task ReauthenticateAsync(CancellationToken cancellationToken = default) => _supervisor.ReauthenticateAsync(cancellationToken);
+    /// <exception cref="TimeoutException">The server did not answer within <see cref="MqttClientOptions.OperationTimeout"/>.</exception>
+    public Task ReauthenticateAsync(CancellationToken cancellationToken = default) =>
+        ReauthenticateAsync(Options.OperationTimeout, cancellationToken);
+
+    /// <summary>Authenticates again, within a time: see <see cref="ReauthenticateAsync(CancellationToken)"/>.</summary>
+    /// <param name="timeout">How long to wait, up to 49 days; <see cref="Timeout.InfiniteTimeSpan"/>: for ever.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>A task that ends when the server has accepted.</returns>
+    /// <exception cref="InvalidOperationException">There is no connection, no authentication method, or an exchange is under way.</exception>
+    /// <exception cref="TimeoutException">The server did not answer in time.</exception>
+    public Task ReauthenticateAsync(TimeSpan timeout, CancellationToken cancellationToken = default) =>
+        _supervisor.ReauthenticateAsync(timeout, cancellationToken);
 
     /// <summary>
     /// Acknowledges a message of a subscription with manual acknowledgement. Messages may be acknowledged in any order; what goes to the server keeps the
@@ -168,13 +220,28 @@ public sealed partial class MqttClient : IAsyncDisposable
     /// </summary>
     /// <param name="message">The message. One of QoS 0 needs none, and one that has been acknowledged no other: nothing happens then.</param>
     /// <param name="reasonCode">Success, or why the message is refused (5.0 only).</param>
+    /// <param name="timeout">
+    /// How long it may take; default: <see cref="MqttClientOptions.OperationTimeout"/>. An acknowledgement waits for nothing but its turn, which this call
+    /// does not: it is never reached.
+    /// </param>
+    /// <param name="cancellationToken">One that is cancelled already leaves the message unacknowledged.</param>
     /// <returns>A task that ends when the acknowledgement is on its way.</returns>
     /// <exception cref="ArgumentException">
     /// The reason code is a failure, and the connection speaks an older version than 5.0; or the message came over another connection.
     /// </exception>
-    public ValueTask AcknowledgeAsync(MqttMessage message, MqttReasonCode reasonCode = MqttReasonCode.Success)
+    public ValueTask AcknowledgeAsync(
+        MqttMessage message,
+        MqttReasonCode reasonCode = MqttReasonCode.Success,
+        TimeSpan? timeout = null,
+        CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(message);
+        OperationTimeouts.Check(timeout ?? Options.OperationTimeout);
+        if (cancellationToken.IsCancellationRequested)
+        {
+            return ValueTask.FromCanceled(cancellationToken);
+        }
+
         if (reasonCode.IsFailure() && _supervisor.Limits?.ProtocolVersion != MqttProtocolVersion.V500)
         {
             throw new ArgumentException("Only MQTT 5.0 can refuse a message: acknowledge it without a reason code.", nameof(reasonCode));
@@ -208,7 +275,7 @@ public sealed partial class MqttClient : IAsyncDisposable
         return new MqttTraceListener(() => _trace.Remove(added), _events.FlushAsync);
     }
 
-    /// <summary>Disconnects, as <see cref="DisconnectAsync"/> does, without waiting for what is in flight, and ends every waiting operation.</summary>
+    /// <summary>Disconnects, as <see cref="DisconnectAsync(MqttDisconnectOptions?, CancellationToken)"/> does, without waiting for what is in flight, and ends every waiting operation.</summary>
     /// <returns>A task that ends when the connection is closed.</returns>
     public ValueTask DisposeAsync()
     {
@@ -232,6 +299,8 @@ public sealed partial class MqttClient : IAsyncDisposable
     private async Task EndAsync()
     {
         await DisconnectAsync(new MqttDisconnectOptions { DrainTimeout = TimeSpan.Zero }).ConfigureAwait(false);
+        await _session.Outbound.WaitUntilCommittedAsync().WaitAsync(s_storePatience, Options.TimeProvider)
+            .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         lock (_session.Gate)
         {
             Unclaimed.End(null, discard: false);

@@ -42,9 +42,13 @@ public sealed class MqttPublisher : IAsyncDisposable
 
     /// <summary>Hands a message over that has a timeout of its own: see <see cref="PostAsync(MqttMessage, CancellationToken)"/>.</summary>
     /// <param name="message">The message.</param>
-    /// <param name="timeout">How long it may take; <see cref="Timeout.InfiniteTimeSpan"/>: for ever.</param>
+    /// <param name="timeout">
+    /// How long it may take to be acknowledged once it is handed over, and before that how long it may wait for room; <see cref="Timeout.InfiniteTimeSpan"/>:
+    /// for ever.
+    /// </param>
     /// <param name="cancellationToken">Ends the wait for room; the message is then not handed over.</param>
     /// <returns>A task that ends when the message is handed over.</returns>
+    /// <exception cref="TimeoutException">There was no room in time: the message was not handed over.</exception>
     public ValueTask PostAsync(MqttMessage message, TimeSpan timeout, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(message);
@@ -89,6 +93,14 @@ public sealed class MqttPublisher : IAsyncDisposable
         }
     }
 
+    /// <summary>Waits until the outcome of every message handed over is known, no longer than a time.</summary>
+    /// <param name="timeout">How long to wait, up to 49 days; <see cref="Timeout.InfiniteTimeSpan"/>: for ever.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>A task that ends then.</returns>
+    /// <exception cref="TimeoutException">It is not known in time. Nothing is withdrawn.</exception>
+    public Task FlushAsync(TimeSpan timeout, CancellationToken cancellationToken = default) => OperationTimeouts.WaitAsync(
+        FlushAsync(CancellationToken.None), timeout, _exchanges.TimeProvider, "Not every message that was handed over was acknowledged", cancellationToken);
+
     /// <summary>
     /// Waits until every message handed over is accepted: with a durable session store that is when it is on disk; one that the store cannot keep is a
     /// failure among the outcomes then. Without one there is nothing to wait for.
@@ -96,6 +108,14 @@ public sealed class MqttPublisher : IAsyncDisposable
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>A task that ends then.</returns>
     public Task CommitAsync(CancellationToken cancellationToken = default) => _exchanges.WaitUntilCommittedAsync().WaitAsync(cancellationToken);
+
+    /// <summary>Waits until every message handed over is accepted, no longer than a time: see <see cref="CommitAsync(CancellationToken)"/>.</summary>
+    /// <param name="timeout">How long to wait, up to 49 days; <see cref="Timeout.InfiniteTimeSpan"/>: for ever.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>A task that ends then.</returns>
+    /// <exception cref="TimeoutException">The store has not taken them in time; it may yet.</exception>
+    public Task CommitAsync(TimeSpan timeout, CancellationToken cancellationToken = default) => OperationTimeouts.WaitAsync(
+        _exchanges.WaitUntilCommittedAsync(), timeout, _exchanges.TimeProvider, "The session's store did not take what was handed over", cancellationToken);
 
     /// <summary>Keeps no more outcomes. What was handed over stays with the session.</summary>
     /// <returns>A task that has ended.</returns>
@@ -149,6 +169,7 @@ public sealed class MqttPublisher : IAsyncDisposable
     /// <summary>Posts when the window, or the queue of messages that wait to be sent, has room again.</summary>
     private async ValueTask WaitAndPostAsync(MqttMessage message, TimeSpan timeout, CancellationToken cancellationToken)
     {
+        long started = _exchanges.TimeProvider.GetTimestamp();
         while (true)
         {
             Task room = Task.CompletedTask;
@@ -165,7 +186,13 @@ public sealed class MqttPublisher : IAsyncDisposable
                 }
             }
 
-            await room.WaitAsync(cancellationToken).ConfigureAwait(false);
+            TimeSpan left = timeout == Timeout.InfiniteTimeSpan ? timeout : timeout - _exchanges.TimeProvider.GetElapsedTime(started);
+            await OperationTimeouts.WaitAsync(
+                room,
+                left < TimeSpan.Zero && timeout != Timeout.InfiniteTimeSpan ? TimeSpan.Zero : left,
+                _exchanges.TimeProvider,
+                $"There was no room for the message for '{message.Topic}'",
+                cancellationToken).ConfigureAwait(false);
             if (TryPost(message, timeout, mayWait: isFull))
             {
                 return;

@@ -126,6 +126,27 @@ public sealed class MqttSubscription : IAsyncDisposable
         return new ValueTask<bool>(arrival.WaitAsync(cancellationToken));
     }
 
+    /// <summary>Waits until there is a message, no longer than a time: see <see cref="WaitToReadAsync(CancellationToken)"/>.</summary>
+    /// <param name="timeout">How long to wait, up to 49 days; <see cref="Timeout.InfiniteTimeSpan"/>: for ever.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>True when there is a message to try to take; false when the subscription has ended and none is left.</returns>
+    /// <exception cref="TimeoutException">No message came in time.</exception>
+    public async ValueTask<bool> WaitToReadAsync(TimeSpan timeout, CancellationToken cancellationToken = default)
+    {
+        OperationTimeouts.Check(timeout);
+        ValueTask<bool> wait = WaitToReadAsync(CancellationToken.None);
+        if (wait.IsCompleted && !cancellationToken.IsCancellationRequested)
+        {
+            return await wait.ConfigureAwait(false);
+        }
+
+        Task<bool> arrival = wait.AsTask();
+        await OperationTimeouts
+            .WaitAsync(arrival, timeout, Client.Options.TimeProvider, $"No message came for the subscription to '{Name}'", cancellationToken)
+            .ConfigureAwait(false);
+        return await arrival.ConfigureAwait(false);
+    }
+
     /// <summary>Takes the next message, if there is one.</summary>
     /// <param name="message">The message.</param>
     /// <returns>Whether there was one.</returns>
@@ -189,6 +210,22 @@ public sealed class MqttSubscription : IAsyncDisposable
     public async IAsyncEnumerable<MqttMessage> ReadAllAsync([EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         while (await WaitToReadAsync(cancellationToken).ConfigureAwait(false))
+        {
+            while (TryRead(out MqttMessage? message))
+            {
+                yield return message;
+            }
+        }
+    }
+
+    /// <summary>Takes messages as they come, until the subscription ends, or none comes for a time.</summary>
+    /// <param name="timeout">How long to wait for each message, up to 49 days; <see cref="Timeout.InfiniteTimeSpan"/>: for ever.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>The messages.</returns>
+    /// <exception cref="TimeoutException">No message came in time.</exception>
+    public async IAsyncEnumerable<MqttMessage> ReadAllAsync(TimeSpan timeout, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        while (await WaitToReadAsync(timeout, cancellationToken).ConfigureAwait(false))
         {
             while (TryRead(out MqttMessage? message))
             {

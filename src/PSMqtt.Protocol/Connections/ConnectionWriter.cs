@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using PSMqtt.Protocol.Sessions;
 using PSMqtt.Protocol.Transports;
 
@@ -27,7 +26,7 @@ internal sealed class ConnectionWriter : IThreadPoolWorkItem
     /// A sender that comes sooner than this after the last send is one of many: it leaves the sending to the thread pool, and what comes until that
     /// has started shares the system call.
     /// </summary>
-    private static readonly long s_burstTicks = Stopwatch.Frequency / 50_000;
+    private readonly long _burst;
 
     /// <summary>
     /// A payload from this size on is sent from where it is. Copying less than that costs less than the second segment does.
@@ -52,7 +51,6 @@ internal sealed class ConnectionWriter : IThreadPoolWorkItem
     private bool _closed;
     private bool _isAnswered;
     private bool _sendsHere;
-    private long _lastSend;
     private bool _awaitsStore;
     private bool _isStoreFirst;
 
@@ -70,6 +68,7 @@ internal sealed class ConnectionWriter : IThreadPoolWorkItem
         _drained = drained;
         _failed = failed;
         LastSent = timeProvider.GetTimestamp();
+        _burst = timeProvider.TimestampFrequency / 50_000;
     }
 
     /// <summary>Called with what is about to be sent: whole packets. For the trace.</summary>
@@ -145,7 +144,7 @@ internal sealed class ConnectionWriter : IThreadPoolWorkItem
 
         // Many small packets share a system call if somebody else sends them, a little later. One that answers what has just come is on its own, and a
         // large one is worth its system call.
-        _sendsHere = _isAnswered || _filling.Count >= LargePayload || Stopwatch.GetTimestamp() - _lastSend >= s_burstTicks;
+        _sendsHere = _isAnswered || _filling.Count >= LargePayload || _timeProvider.GetTimestamp() - LastSent >= _burst;
         _isAnswered = false;
         return true;
     }
@@ -290,14 +289,14 @@ internal sealed class ConnectionWriter : IThreadPoolWorkItem
     /// <summary>Returns whether there is more to send; if so the writer stays busy.</summary>
     private bool Finish()
     {
-        _lastSend = Stopwatch.GetTimestamp();
+        long sent = _timeProvider.GetTimestamp();
         lock (_gate)
         {
             BytesSent += _sending.Count;
             _sending.NotifySent();
             _sending.Clear();
             SendingSince = null;
-            LastSent = _timeProvider.GetTimestamp();
+            LastSent = sent;
             if (_closed)
             {
                 _busy = false;

@@ -163,7 +163,7 @@ internal sealed class Supervisor : IDisposable
     }
 
     /// <summary>Authenticates again on the open connection.</summary>
-    public async Task ReauthenticateAsync(CancellationToken cancellationToken)
+    public async Task ReauthenticateAsync(TimeSpan timeout, CancellationToken cancellationToken)
     {
         Connection connection = _connection ?? throw new InvalidOperationException("There is no connection to authenticate again on.");
         if (_options.Authentication is not { } authentication || connection.Limits.ProtocolVersion != MqttProtocolVersion.V500)
@@ -177,7 +177,7 @@ internal sealed class Supervisor : IDisposable
             throw new InvalidOperationException("An authentication is under way already.");
         }
 
-        using var time = new CancellationTokenSource(_options.OperationTimeout, _timeProvider);
+        using var time = new CancellationTokenSource(timeout, _timeProvider);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(time.Token, cancellationToken);
         try
         {
@@ -198,7 +198,7 @@ internal sealed class Supervisor : IDisposable
         {
             connection.AbandonAuthentication();
             cancellationToken.ThrowIfCancellationRequested();
-            throw new TimeoutException($"The server did not answer the authentication within {_options.OperationTimeout.TotalSeconds:0.#} s.");
+            throw new TimeoutException($"The server did not answer the authentication within {timeout.TotalSeconds:0.#} s.");
         }
         catch (Exception e)
         {
@@ -527,7 +527,9 @@ internal sealed class Supervisor : IDisposable
     {
         SetState(MqttConnectionState.Disconnecting);
         bool isInstant = options.DrainTimeout == TimeSpan.Zero || options.Discard;
-        if (!isInstant && Limits is not null)
+
+        // What waits for a first connection waits for it still; unless it stays in the store, for whoever connects next.
+        if (!isInstant && (Limits is not null || _options.SessionStore is not { IsDurable: true }))
         {
             await DrainAsync(options.DrainTimeout, cancellationToken).ConfigureAwait(false);
         }

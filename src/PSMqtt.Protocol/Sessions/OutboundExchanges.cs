@@ -70,6 +70,9 @@ internal sealed class OutboundExchanges
         _deadlines = new OperationDeadlines(gate, options.TimeProvider, SweepDeadlines);
     }
 
+    /// <summary>The clock.</summary>
+    public TimeProvider TimeProvider => _options.TimeProvider;
+
     /// <summary>Messages whose PUBLISH was sent, unacknowledged.</summary>
     public int InFlight => _inFlight.Count + _resend.Count + _released.Count;
 
@@ -324,8 +327,13 @@ internal sealed class OutboundExchanges
         }
     }
 
-    /// <summary>The client is disposed: no deadline is watched any more.</summary>
-    public void Stop() => _deadlines.Stop();
+    /// <summary>The client is disposed: no deadline is watched any more, and no store waited for.</summary>
+    public void Stop()
+    {
+        _deadlines.Stop();
+        _commits?.Abandon(new ObjectDisposedException(
+            nameof(MqttClient), "The client was disposed before the session's store had said whether it has the message: it may be sent by the next client."));
+    }
 
     /// <summary>Ends when nothing is in flight or queued. Takes the lock.</summary>
     public Task WaitUntilDrainedAsync()

@@ -12,6 +12,7 @@ internal sealed class StoreCommits
     private readonly Queue<(PublishOperation Operation, long Sequence)> _waiting = new();
     private TaskCompletionSource? _present;
     private TaskCompletionSource? _next;
+    private readonly TaskCompletionSource _abandoned = New();
 
     /// <param name="gate">The session's lock.</param>
     /// <param name="store">The store.</param>
@@ -34,7 +35,22 @@ internal sealed class StoreCommits
     }
 
     /// <summary>Ends when it is known of every message added so far whether the store has it.</summary>
-    public Task WaitAsync() => (_next ?? _present)?.Task ?? Task.CompletedTask;
+    public Task WaitAsync() => (_next ?? _present) is { } last ? Task.WhenAny(last.Task, _abandoned.Task).Unwrap() : Task.CompletedTask;
+
+    /// <summary>Nobody waits for the store any more, which may never end what it was asked for. It may have the messages all the same.</summary>
+    public void Abandon(Exception reason)
+    {
+        foreach ((PublishOperation operation, long sequence) in _waiting)
+        {
+            if (operation.Sequence == sequence)
+            {
+                operation.Fail(reason);
+            }
+        }
+
+        _abandoned.TrySetException(reason);
+        _ = _abandoned.Task.Exception;
+    }
 
     private async Task CommitAsync()
     {

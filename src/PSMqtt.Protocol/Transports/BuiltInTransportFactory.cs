@@ -36,7 +36,7 @@ internal sealed class BuiltInTransportFactory(TcpConnector tcp, Func<string, str
             options.Story?.Step(() => $"Asking for a WebSocket, subprotocol {subprotocol}.");
             WebSocket webSocket = await WebSocketUpgrade
                 .RequestAsync(carrier, endpoint, subprotocol, options.WebSocketHeaders, cancellationToken).ConfigureAwait(false);
-            return new WebSocketTransport(carrier, webSocket);
+            return new WebSocketTransport(carrier, webSocket, options.TimeProvider);
         }
         catch (OperationCanceledException e)
         {
@@ -100,7 +100,7 @@ internal sealed class BuiltInTransportFactory(TcpConnector tcp, Func<string, str
 
         try
         {
-            var handshake = new TlsHandshake(endpoint.Authority, names, options.Tls);
+            var handshake = new TlsHandshake(endpoint.Authority, names, options.Tls, options.TimeProvider);
             options.Story?.Step(() => $"Beginning TLS with {endpoint.Host}.");
             (SslStream stream, MqttTlsDetails details) = await handshake.AuthenticateAsync(carrier.Stream, cancellationToken).ConfigureAwait(false);
             options.Story?.Step(() => Describe(details));

@@ -130,9 +130,11 @@ internal sealed class CertificateVerdict(string server, IReadOnlyList<string> na
 
         if (flags.HasFlag(X509ChainStatusFlags.NotTimeValid))
         {
-            yield return certificate.NotAfter < DateTime.Now
-                ? $"{element} expired on {Date(certificate.NotAfter)} (now: {Date(DateTime.Now)}); the server needs a new one, or this machine's clock is wrong"
-                : $"{element} is not valid before {Date(certificate.NotBefore)} (now: {Date(DateTime.Now)}); check the clocks of both machines";
+            // What the chain was judged by is the machine's clock, whatever the client's is.
+            DateTime now = TimeProvider.System.GetLocalNow().DateTime;
+            yield return certificate.NotAfter < now
+                ? $"{element} expired on {Date(certificate.NotAfter)} (now: {Date(now)}); the server needs a new one, or this machine's clock is wrong"
+                : $"{element} is not valid before {Date(certificate.NotBefore)} (now: {Date(now)}); check the clocks of both machines";
         }
 
         if ((flags & Untrusted) != 0)

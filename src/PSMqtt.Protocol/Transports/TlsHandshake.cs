@@ -16,6 +16,7 @@ internal sealed class TlsHandshake
     private readonly MqttTlsOptions _options;
     private readonly string _targetHost;
     private readonly CertificateVerdict _verdict;
+    private readonly TimeProvider _timeProvider;
     private bool _certificateWasAskedFor;
     private bool _isJudgedLate;
 
@@ -23,8 +24,10 @@ internal sealed class TlsHandshake
     /// <param name="server">The server, for messages.</param>
     /// <param name="names">The names the certificate may be for; the first one is asked for.</param>
     /// <param name="options">How TLS is done.</param>
-    public TlsHandshake(string server, IReadOnlyList<string> names, MqttTlsOptions options)
+    /// <param name="timeProvider">The clock.</param>
+    public TlsHandshake(string server, IReadOnlyList<string> names, MqttTlsOptions options, TimeProvider timeProvider)
     {
+        _timeProvider = timeProvider;
         _server = server;
         _options = options;
         IReadOnlyList<string> accepted = options.TargetHost is { } target ? [target] : [.. names.Select(PlainName)];
@@ -96,7 +99,7 @@ internal sealed class TlsHandshake
     /// <param name="error">What the send ended with.</param>
     public async ValueTask<MqttConnectException?> ExplainFailedSendAsync(SslStream stream, Exception error)
     {
-        using var time = new CancellationTokenSource(s_alertTime);
+        using var time = new CancellationTokenSource(s_alertTime, _timeProvider);
         try
         {
             await stream.ReadExactlyAsync(new byte[1], time.Token).ConfigureAwait(false);

@@ -15,11 +15,13 @@ internal sealed class WebSocketTransport : ISecureTransport
 
     private readonly Socket _socket;
     private readonly WebSocket _webSocket;
+    private readonly TimeProvider _timeProvider;
     private bool _ended;
     private volatile bool _aborted;
 
-    public WebSocketTransport(Carrier carrier, WebSocket webSocket)
+    public WebSocketTransport(Carrier carrier, WebSocket webSocket, TimeProvider timeProvider)
     {
+        _timeProvider = timeProvider;
         _socket = carrier.Socket;
         _webSocket = webSocket;
         Tls = carrier.Secure?.Details;
@@ -144,7 +146,7 @@ internal sealed class WebSocketTransport : ISecureTransport
         try
         {
             await _webSocket.CloseOutputAsync(WebSocketCloseStatus.InvalidMessageType, "MQTT is binary", CancellationToken.None)
-                .WaitAsync(TimeSpan.FromSeconds(1)).ConfigureAwait(false);
+                .WaitAsync(TimeSpan.FromSeconds(1), _timeProvider).ConfigureAwait(false);
         }
         catch (Exception e) when (e is TimeoutException || IsLoss(e, CancellationToken.None))
         {

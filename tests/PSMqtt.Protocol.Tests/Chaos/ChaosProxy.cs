@@ -50,6 +50,9 @@ internal sealed class ChaosProxy : IAsyncDisposable
     /// <summary>The bytes, in both directions together, after which a connection is cut: evenly distributed from 1. Default: 16,000.</summary>
     public int BytesBetweenCuts { get; init; } = 16_000;
 
+    /// <summary>How long a silence lasts before the connection is cut, if neither end has given it up by then. Default: for ever.</summary>
+    public TimeSpan LongestSilence { get; init; } = Timeout.InfiniteTimeSpan;
+
     /// <summary>Up to here it was a good network.</summary>
     public void Begin() => Volatile.Write(ref _isCalm, false);
 
@@ -189,11 +192,7 @@ internal sealed class ChaosProxy : IAsyncDisposable
         {
             case 0 when Interlocked.Increment(ref _silences) <= _silenceLimit:
                 // Neither end hears anything, nor hears that the other is gone, until one of them gives up.
-                var unheard = new byte[8192];
-                while (await from.ReceiveAsync(unheard, over) > 0)
-                {
-                }
-
+                await ListenAsync(from, over).WaitAsync(LongestSilence, over).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 break;
             case 0:
                 Interlocked.Decrement(ref _silences);
@@ -205,6 +204,14 @@ internal sealed class ChaosProxy : IAsyncDisposable
             case 2:
                 budget.IsReset = true;
                 break;
+        }
+    }
+
+    private static async Task ListenAsync(Socket socket, CancellationToken over)
+    {
+        var unheard = new byte[8192];
+        while (await socket.ReceiveAsync(unheard, over) > 0)
+        {
         }
     }
 

@@ -192,6 +192,40 @@ public sealed class FlowControlTests : SessionTest
         Assert.Null(client.BlockedBy);
     }
 
+    [Fact(DisplayName = "what a server sends beyond our Receive Maximum, when that is not enforced, stays bounded by the queue, at most twice its limit; nothing is lost")]
+    public async Task Our_receive_maximum_not_enforced_is_bounded()
+    {
+        const int Count = 5000;
+        (MqttClient client, ScriptedPeer peer) = await ConnectAsync(Options(MqttProtocolVersion.V500) with { ReceiveMaximum = 2, EnforceReceiveMaximum = false });
+        MqttSubscription subscription = await SubscribeAsync(client, peer, "a", new MqttSubscriptionOptions { QueueLimit = 10 });
+        Task send = Task.Run(async () =>
+        {
+            for (int i = 1; i <= Count; i++)
+            {
+                await peer.SendPublishAsync("a", $"{i}", QoS1, (ushort)i);
+            }
+        });
+        await UntilAsync(() => subscription.QueuedCount == 10);
+
+        // An operation that waits for its answer has the reader read on: up to twice the limit.
+        Task<MqttPublishResult> publish = Publish(client, "own");
+        ushort identifier = (await ExpectPublishAsync(peer, "own")).PacketIdentifier;
+        await UntilAsync(() => subscription.QueuedCount >= 20);
+        await Soon(send);
+        await peer.SendAcknowledgementAsync(MqttPacketType.PubAck, identifier);
+        int most = 0;
+        for (int i = 1; i <= Count; i++)
+        {
+            most = Math.Max(most, subscription.QueuedCount);
+            Assert.Equal($"{i}", (await ReadAsync(subscription)).Text);
+            await ExpectAcknowledgementAsync(peer, MqttPacketType.PubAck, i);
+        }
+
+        Assert.InRange(most, 20, 20);
+        await Soon(publish);
+        Assert.Equal(0, client.Counters.MessagesDropped);
+    }
+
     [Fact(DisplayName = "the server's window begins anew with each connection: what it sends again counts there, once")]
     public async Task Our_receive_maximum_after_reconnect()
     {
