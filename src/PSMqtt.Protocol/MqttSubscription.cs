@@ -388,7 +388,7 @@ public sealed class MqttSubscription : IAsyncDisposable
         _queue.Enqueue(message);
         QueuedBytes += message.Payload.Length;
         _queuedQoS0 += message.QoS == MqttQualityOfService.AtMostOnce ? 1 : 0;
-        _isFull = _queue.Count >= Options.QueueLimit || QueuedBytes >= Options.QueueByteLimit;
+        _isFull |= _queue.Count >= Options.QueueLimit || QueuedBytes >= Options.QueueByteLimit;
     }
 
     /// <summary>What a waiting consumer is to be woken by; <see langword="null"/>: none waits, or there is nothing for it.</summary>
@@ -473,13 +473,16 @@ public sealed class MqttSubscription : IAsyncDisposable
         return message;
     }
 
-    /// <summary>A message has left the queue.</summary>
+    /// <summary>
+    /// A message has left the queue. One that was full has room again when half of it is empty: a reader that was woken for each place would do little
+    /// else than go to sleep again.
+    /// </summary>
     /// <returns>Whether the queue was full until now.</returns>
     private bool Dequeued(MqttMessage message)
     {
         QueuedBytes -= message.Payload.Length;
         _queuedQoS0 -= message.QoS == MqttQualityOfService.AtMostOnce ? 1 : 0;
-        if (_isFull && _queue.Count < Options.QueueLimit && QueuedBytes < Options.QueueByteLimit)
+        if (_isFull && _queue.Count <= Options.QueueLimit / 2 && QueuedBytes <= Options.QueueByteLimit / 2)
         {
             _isFull = false;
             return true;
