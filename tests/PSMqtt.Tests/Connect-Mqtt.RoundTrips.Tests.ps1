@@ -13,7 +13,7 @@ Describe 'Connect-Mqtt there and back' {
         $credential = [pscredential]::new('somebody', $secure)
 
         # A certificate with its key; without an issuer it is a root.
-        function New-Certificate([string] $Name, $Issuer, [string[]] $DnsNames) {
+        function New-Certificate([string] $Name, $Issuer, [string[]] $DnsNames, [switch] $Expired) {
             $key = [Security.Cryptography.RSA]::Create(2048)
             $request = [Security.Cryptography.X509Certificates.CertificateRequest]::new(
                 "CN=$Name", $key, [Security.Cryptography.HashAlgorithmName]::SHA256, [Security.Cryptography.RSASignaturePadding]::Pkcs1)
@@ -24,9 +24,11 @@ Describe 'Connect-Mqtt there and back' {
                 $DnsNames.ForEach({ $names.AddDnsName($_) })
                 $request.CertificateExtensions.Add($names.Build())
             }
-            $from, $to = [DateTimeOffset]::UtcNow.AddHours(-1), [DateTimeOffset]::UtcNow.AddHours(12)
-            if (-not $Issuer) { return $request.CreateSelfSigned($from, $to) }
-            $made = $request.Create($Issuer, $from, $to.AddHours(-1), [Guid]::NewGuid().ToByteArray())
+            $now = [DateTimeOffset]::UtcNow
+            if (-not $Issuer) { return $request.CreateSelfSigned($now.AddDays(-9), $now.AddDays(1)) }
+            # An intermediate must not end before what it issues.
+            $to = if ($Expired) { $now.AddDays(-2) } elseif ($isAuthority) { $now.AddHours(20) } else { $now.AddHours(12) }
+            $made = $request.Create($Issuer, $now.AddDays(-8 + ($Issuer.Subject -ne 'CN=root')), $to, [Guid]::NewGuid().ToByteArray())
             $withKey = [Security.Cryptography.X509Certificates.RSACertificateExtensions]::CopyWithPrivateKey($made, $key)
             [IO.File]::WriteAllText("$folder/$Name.pem", $made.ExportCertificatePem())
             [IO.File]::WriteAllText("$folder/$Name.key", $key.ExportPkcs8PrivateKeyPem())
@@ -41,6 +43,10 @@ Describe 'Connect-Mqtt there and back' {
         $root = New-Certificate 'root'
         $server = New-Certificate 'server' $root 'localhost', 'broker.invalid'
         $client = New-Certificate 'client' $root 'client'
+        $intermediate = New-Certificate 'intermediate' $root
+        $below = New-Certificate 'below' $intermediate 'localhost'
+        $old = New-Certificate 'old' $root 'localhost' -Expired
+        $elsewhere = New-Certificate 'elsewhere' $root 'elsewhere.invalid'
         [IO.File]::WriteAllText("$folder/root.pem", $root.ExportCertificatePem())
         $trust = @{ CACertificate = "$folder/root.pem" }
 
@@ -115,7 +121,7 @@ Describe 'Connect-Mqtt there and back' {
             $peer = if ($Listener) { $Listener } else { New-Peer }
             $runspace = [runspacefactory]::CreateRunspace([initialsessionstate]::CreateDefault2())
             $runspace.Open()
-            $Settings.Certificate = $server
+            if (-not $Settings.Certificate) { $Settings.Certificate = $server }
             $Settings.WantsPassword = $Settings.ContainsKey('WantsPassword')
             try {
                 $front = Start-Other $runspace $frontScript "$PSScriptRoot/Peers.ps1", $peer, $broker.Port, $Steps, $Settings, $seen
@@ -149,6 +155,18 @@ Describe 'Connect-Mqtt there and back' {
         }
 
         $proxyCredential = @{ }
+
+        # What Connect-Mqtt says of a server with this certificate.
+        function Get-Refusal($Certificate, [hashtable] $Parameters = @{ }, $ClientRoot) {
+            $peer = New-Peer
+            $runspace = [runspacefactory]::CreateRunspace([initialsessionstate]::CreateDefault2())
+            $runspace.Open()
+            try {
+                $null = Start-Other $runspace $frontScript "$PSScriptRoot/Peers.ps1", $peer, $broker.Port, 'tls', @{ Certificate = $Certificate; ClientRoot = $ClientRoot }, @{ }
+                { Connect-Mqtt "mqtts://localhost:$($peer.LocalEndpoint.Port)" -NoReconnect -TimeoutSeconds 60 -ErrorAction Stop @Parameters } | Should -Throw -PassThru
+            }
+            finally { $peer.Stop(); $runspace.Dispose() }
+        }
     }
 
     AfterAll {
@@ -186,6 +204,97 @@ Describe 'Connect-Mqtt there and back' {
     ) {
         $seen = Invoke-RoundTrip tls (@{ Server = 'mqtts://localhost:{0}' } + $trust + (& $own)) @{ ClientRoot = $root }
         $seen.Subject | Should -Be 'CN=client'
+    }
+
+    It 'by mqtts:// to a certificate below an intermediate one, which -CACertificate has too: <how>' -ForEach @(
+        @{ how = 'a PEM bundle'; authorities = { "$folder/bundle.pem" } }
+        @{ how = 'DER files'; authorities = { "$folder/root.der", "$folder/intermediate.der" } }
+        @{ how = 'certificate objects'; authorities = { $root, $intermediate } }
+    ) {
+        [IO.File]::WriteAllText("$folder/bundle.pem", [IO.File]::ReadAllText("$folder/root.pem") + "`n" + [IO.File]::ReadAllText("$folder/intermediate.pem"))
+        [IO.File]::WriteAllBytes("$folder/root.der", $root.RawData)
+        [IO.File]::WriteAllBytes("$folder/intermediate.der", $intermediate.RawData)
+        $seen = Invoke-RoundTrip tls @{ Server = 'mqtts://localhost:{0}'; CACertificate = (& $authorities) } @{ Certificate = $below }
+        $seen.TargetHost | Should -Be 'localhost'
+    }
+
+    It 'not to a certificate that has expired: says which one, and when' {
+        $refusal = Get-Refusal $old $trust
+        $refusal.FullyQualifiedErrorId | Should -Be 'MqttCertificateExpired,PSMqtt.Commands.ConnectMqttCommand'
+        "$refusal" | Should -BeLike "*CN=old*$($old.NotAfter.ToUniversalTime().ToString('yyyy-MM-dd'))*"
+    }
+
+    It 'not to a certificate for another name: says both' {
+        $refusal = Get-Refusal $elsewhere $trust
+        $refusal.FullyQualifiedErrorId | Should -Be 'MqttCertificateNameMismatch,PSMqtt.Commands.ConnectMqttCommand'
+        "$refusal" | Should -BeLike '*elsewhere.invalid*'
+        "$refusal" | Should -BeLike '*localhost*'
+        (Invoke-RoundTrip tls (@{ Server = 'mqtts://localhost:{0}'; SkipHostNameCheck = $true } + $trust) @{ Certificate = $elsewhere }).TargetHost | Should -Be 'localhost'
+    }
+
+    It 'not to a certificate of an unknown issuer: says which' {
+        $refusal = Get-Refusal $server
+        $refusal.FullyQualifiedErrorId | Should -Be 'MqttCertificateUntrusted,PSMqtt.Commands.ConnectMqttCommand'
+        "$refusal" | Should -BeLike '*CN=root*'
+        # The chain ends at the intermediate, which the server does not send.
+        $refusal = Get-Refusal $below $trust
+        $refusal.FullyQualifiedErrorId | Should -Be 'MqttCertificateUntrusted,PSMqtt.Commands.ConnectMqttCommand'
+        "$refusal" | Should -BeLike '*CN=intermediate*'
+    }
+
+    It 'not without TLS to a port that speaks it' {
+        $peer = New-Peer
+        $runspace = New-OtherRunspace
+        try {
+            $other = Start-Other $runspace 'param($uri) try { Connect-Mqtt $uri -NoReconnect -TimeoutSeconds 60 -ErrorAction Stop } catch { $_.FullyQualifiedErrorId }' (Get-PeerUri $peer)
+            $stream = Get-PeerClient $peer
+            $null = Read-PeerPacket $stream
+            # A fatal alert of TLS: what it was sent is no handshake.
+            Write-PeerBytes $stream 0x15, 3, 1, 0, 2, 2, 70
+            $stream.Close()
+            Wait-Other $other | Should -Be 'MqttPeerSpeaksTls,PSMqtt.Commands.ConnectMqttCommand'
+        }
+        finally { $peer.Stop(); $runspace.Dispose() }
+    }
+
+    It 'on Windows: <how>' -ForEach @(
+        @{ how = 'by a Cert: path'; named = { "Cert:\CurrentUser\My\$($client.Thumbprint)" } }
+        @{ how = 'by a thumbprint'; named = { $client.Thumbprint } }
+        @{ how = 'by a certificate object whose key is in memory only'; named = { [Security.Cryptography.X509Certificates.X509Certificate2]::CreateFromPemFile("$folder/client-both.pem") } }
+    ) {
+        if (-not [OperatingSystem]::IsWindows()) { Set-ItResult -Skipped -Because 'only Windows has certificate stores with names, and keys that TLS cannot use' }
+        $store = [Security.Cryptography.X509Certificates.X509Store]::new('My', 'CurrentUser')
+        $store.Open('ReadWrite')
+        $kept = [Security.Cryptography.X509Certificates.X509Certificate2]::new("$folder/client.pfx", $word, 'PersistKeySet')
+        try {
+            $store.Add($kept)
+            $seen = Invoke-RoundTrip tls (@{ Server = 'mqtts://localhost:{0}'; Certificate = (& $named) } + $trust) @{ ClientRoot = $root }
+            $seen.Subject | Should -Be 'CN=client'
+        }
+        finally {
+            $store.Remove($kept)
+            $store.Dispose()
+        }
+    }
+
+    It 'on Windows a certificate that no store has is an error of its own' {
+        if (-not [OperatingSystem]::IsWindows()) { Set-ItResult -Skipped -Because 'only Windows has certificate stores with names' }
+        foreach ($named in 'Cert:\CurrentUser\My\0123456789abcdef0123456789abcdef01234567', '0123456789ABCDEF0123456789ABCDEF01234567') {
+            { Connect-Mqtt mqtts://localhost:1 -Certificate $named -ErrorAction Stop } | Should -Throw -ErrorId 'MqttCertificateNotFound,PSMqtt.Commands.ConnectMqttCommand'
+        }
+    }
+
+    It 'ends within -TimeoutSeconds, however many servers are silent, and says so' {
+        $peers = @(New-Peer; New-Peer; New-Peer)
+        try {
+            $refusal = { Connect-Mqtt $peers.ForEach({ Get-PeerUri $_ }) -NoReconnect -TimeoutSeconds 3 -ErrorAction Stop } | Should -Throw -PassThru
+            $refusal.FullyQualifiedErrorId | Should -Be 'MqttNoResponse,PSMqtt.Commands.ConnectMqttCommand'
+            # Its share of the three seconds.
+            "$refusal" | Should -BeLike '*within 1 s*'
+            # Each was asked.
+            foreach ($peer in $peers) { $peer.Pending() | Should -BeTrue }
+        }
+        finally { $peers.ForEach({ $_.Stop() }) }
     }
 
     It 'with an application protocol, which the server sees' {
