@@ -215,7 +215,9 @@ Describe 'the README' {
             $expected = if ($lines[$i + 1] -match '^[A-Z]\w+-\w+: (.+)$') { $Matches[1] }
             $problem = $null
             # In this scope: what a line has set, the next ones use.
-            try { $null = . ([scriptblock]::Create($line)) } catch { $problem = $_ }
+            foreach ($written in @(. ([scriptblock]::Create($line)) 2>&1)) {
+                if ($written -is [Management.Automation.ErrorRecord]) { $problem = $written }
+            }
             "$(if ($problem) { $problem.Exception.Message })" | Should -Be "$expected" -Because $line
         }
         $typed | Should -BeGreaterThan 10
