@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net;
 using System.Security.Cryptography.X509Certificates;
+using System.Threading.Channels;
 using MQTTnet.Adapter;
 using MQTTnet.Exceptions;
 using MQTTnet.Formatter;
@@ -16,11 +17,15 @@ namespace PSMqtt.Broker;
 /// a message that is sent again on a new connection has its identifier, and DUP, and is not sent again once the client has said that it has it
 /// [MQTT-4.4.0-1], [MQTT-3.3.1-1];
 /// a SUBACK answers the filters in the order of the SUBSCRIBE [MQTT-3.8.4-6];
-/// a will is published when its delay is over;
+/// a message that is larger than the client takes is not sent to it [MQTT-3.1.2-24], as if it had been delivered [MQTT-3.1.2-25];
+/// a will is published when its delay is over, and when another connection takes over from this one (section 3.1.4);
 /// and a DISCONNECT with reason code 0x04 has the will published [MQTT-3.14.4-3], as a lost connection has.
 /// </summary>
-internal sealed class DeliveryChannel(FaultChannel inner, SessionLedgers ledgers, SharedSubscriptions shared, DelayedWills wills) : IMqttChannelAdapter
+internal sealed class DeliveryChannel(FaultChannel inner, SessionLedgers ledgers, SharedSubscriptions shared, Wills wills, Action dropped) : IMqttChannelAdapter
 {
+    /// <summary>Acknowledgements in the client's place, of messages that it was not sent.</summary>
+    private readonly Channel<MqttPacket> _ownAnswers = Channel.CreateUnbounded<MqttPacket>();
+    private readonly MqttPacketFormatterAdapter _measure = new(MqttProtocolVersion.V500, new MqttBufferWriter(4096, 65535));
     private readonly ConcurrentDictionary<ushort, MqttQualityOfServiceLevel[]> _subscribes = new();
     private readonly object _lock = new();
     private readonly Dictionary<ushort, string> _aliases = [];
@@ -34,6 +39,9 @@ internal sealed class DeliveryChannel(FaultChannel inner, SessionLedgers ledgers
     private string _clientId = string.Empty;
     private MqttConnectPacket? _connect;
     private int _window = ushort.MaxValue;
+    private uint _largestPacket = uint.MaxValue;
+    private Task<MqttPacket?>? _reading;
+    private Task? _answering;
     private bool _isSending;
 
     public long BytesReceived => inner.BytesReceived;
@@ -62,15 +70,16 @@ internal sealed class DeliveryChannel(FaultChannel inner, SessionLedgers ledgers
     {
         while (true)
         {
-            MqttPacket? packet = await inner.ReceivePacketAsync(cancellationToken).ConfigureAwait(false);
+            MqttPacket? packet = await ReadAsync(cancellationToken).ConfigureAwait(false);
             switch (packet)
             {
                 case MqttConnectPacket connect:
                     _clientId = connect.ClientId ?? string.Empty;
                     _connect = connect;
-                    _will = DelayedWills.TakeFrom(connect);
-                    bool isLimited = PacketFormatterAdapter.ProtocolVersion == MqttProtocolVersion.V500 && connect.ReceiveMaximum > 0;
-                    _window = isLimited ? connect.ReceiveMaximum : ushort.MaxValue;
+                    _will = Wills.TakeFrom(connect);
+                    bool hasLimits = PacketFormatterAdapter.ProtocolVersion == MqttProtocolVersion.V500;
+                    _window = hasLimits && connect.ReceiveMaximum > 0 ? connect.ReceiveMaximum : ushort.MaxValue;
+                    _largestPacket = hasLimits && connect.MaximumPacketSize > 0 ? connect.MaximumPacketSize : uint.MaxValue;
                     return packet;
 
                 case MqttPublishPacket publish:
@@ -149,11 +158,22 @@ internal sealed class DeliveryChannel(FaultChannel inner, SessionLedgers ledgers
     /// <summary>The connection has ended, however it did.</summary>
     public void OnClosed()
     {
-        if (_isOpen && ledgers.Close(_clientId, this) && _will is { } will)
+        if (_isOpen && ledgers.Close(_clientId, this) && Interlocked.Exchange(ref _will, null) is { } will)
         {
-            wills.Schedule(_clientId, will, TimeSpan.FromSeconds(Math.Min(_connect!.WillDelayInterval, _ledger.Expiry)));
+            wills.Schedule(_clientId, will, TimeSpan.FromSeconds(WillDelay));
         }
     }
+
+    /// <summary>
+    /// Another connection of the client has taken this one's place: its will is due, unless it was to wait and the session goes on [MQTT-3.1.3-9].
+    /// </summary>
+    private Task TakenOverAsync(bool isSessionPresent) =>
+        Interlocked.Exchange(ref _will, null) is { } will && (WillDelay == 0 || !isSessionPresent)
+            ? wills.PublishAsync(_clientId, will)
+            : Task.CompletedTask;
+
+    /// <summary>In seconds. The end of the session ends the wait.</summary>
+    private uint WillDelay => Math.Min(_connect!.WillDelayInterval, _ledger.Expiry);
 
     public async Task SendPacketAsync(MqttPacket packet, CancellationToken cancellationToken)
     {
@@ -170,7 +190,9 @@ internal sealed class DeliveryChannel(FaultChannel inner, SessionLedgers ledgers
                     shared.Forget(_clientId);
                 }
 
+                DeliveryChannel? former = ledgers.ConnectionOf(_clientId);
                 _ledger = ledgers.Open(_clientId, connAck.IsSessionPresent, this);
+                await (former?.TakenOverAsync(connAck.IsSessionPresent) ?? Task.CompletedTask).ConfigureAwait(false);
                 // Before MQTT 5.0 a session that is kept is kept for good.
                 _ledger.Expiry = PacketFormatterAdapter.ProtocolVersion == MqttProtocolVersion.V500 ? _connect!.SessionExpiryInterval : uint.MaxValue;
                 _isOpen = true;
@@ -201,6 +223,10 @@ internal sealed class DeliveryChannel(FaultChannel inner, SessionLedgers ledgers
                 _ledger.Received.TryRemove(refused.PacketIdentifier, out _);
                 break;
 
+            case MqttPublishPacket tooLarge when IsTooLarge(tooLarge):
+                Discard(tooLarge);
+                return;
+
             case MqttPublishPacket { QualityOfServiceLevel: > MqttQualityOfServiceLevel.AtMostOnce } publish:
                 lock (_lock)
                 {
@@ -212,6 +238,71 @@ internal sealed class DeliveryChannel(FaultChannel inner, SessionLedgers ledgers
         }
 
         await inner.SendPacketAsync(packet, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>What the client sends next, or what is said in its place.</summary>
+    private async Task<MqttPacket?> ReadAsync(CancellationToken cancellationToken)
+    {
+        if (_largestPacket == uint.MaxValue)
+        {
+            return await inner.ReceivePacketAsync(cancellationToken).ConfigureAwait(false);
+        }
+
+        // A read that has begun is not given up for an answer of our own: the next call goes on with it.
+        _reading ??= inner.ReceivePacketAsync(cancellationToken);
+        while (true)
+        {
+            if (_ownAnswers.Reader.TryRead(out MqttPacket? own))
+            {
+                return own;
+            }
+
+            if (_reading.IsCompleted)
+            {
+                Task<MqttPacket?> read = _reading;
+                _reading = null;
+                return await read.ConfigureAwait(false);
+            }
+
+            if (_answering is null or { IsCompleted: true })
+            {
+                _answering = _ownAnswers.Reader.WaitToReadAsync(CancellationToken.None).AsTask();
+            }
+
+            await Task.WhenAny(_reading, _answering).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Whether a message is larger than the client takes. One that it has said it has (PUBREC) is not sent again, only its release is.</summary>
+    private bool IsTooLarge(MqttPublishPacket publish)
+    {
+        if (_largestPacket == uint.MaxValue || (_ledger.Sent.TryGetValue(publish, out SentMessage? sent) && sent.IsReceived))
+        {
+            return false;
+        }
+
+        lock (_measure)
+        {
+            int length = _measure.Encode(publish).Length;
+            _measure.Cleanup();
+            return length > _largestPacket;
+        }
+    }
+
+    /// <summary>For the library the message has been delivered.</summary>
+    private void Discard(MqttPublishPacket publish)
+    {
+        dropped();
+        if (publish.QualityOfServiceLevel == MqttQualityOfServiceLevel.AtMostOnce)
+        {
+            return;
+        }
+
+        // An earlier connection may have taken larger packets, and have seen it.
+        publish.PacketIdentifier = IdentifierOf(publish);
+        _ = _ownAnswers.Writer.TryWrite(publish.QualityOfServiceLevel == MqttQualityOfServiceLevel.AtLeastOnce
+            ? new MqttPubAckPacket { PacketIdentifier = publish.PacketIdentifier }
+            : new MqttPubCompPacket { PacketIdentifier = publish.PacketIdentifier });
     }
 
     /// <summary>Gives a message its topic: also one that is not handed on may be the one that says what an alias stands for.</summary>

@@ -21,7 +21,7 @@ internal sealed class EmbeddedBroker : IEmbeddedBroker
     private readonly MqttServer _server;
     private readonly SessionLedgers _ledgers = new();
     private readonly SharedSubscriptions _shared;
-    private readonly DelayedWills _wills;
+    private readonly Wills _wills;
     private long _published;
     private long _dropped;
 
@@ -29,9 +29,12 @@ internal sealed class EmbeddedBroker : IEmbeddedBroker
     {
         _faults = settings.Faults;
         _shared = new SharedSubscriptions(FindSession);
-        _wills = new DelayedWills(PublishWillAsync);
+        _wills = new Wills(PublishWillAsync);
         _listener = new ClientListener(
-            settings.Port, settings.Certificate, _faults, channel => new DeliveryChannel(channel, _ledgers, _shared, _wills));
+            settings.Port,
+            settings.Certificate,
+            _faults,
+            channel => new DeliveryChannel(channel, _ledgers, _shared, _wills, dropped: () => Interlocked.Increment(ref _dropped)));
         var factory = new MqttServerFactory();
         MqttServerOptions options = factory.CreateServerOptionsBuilder()
             .WithPersistentSessions()

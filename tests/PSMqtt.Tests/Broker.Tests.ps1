@@ -380,6 +380,35 @@ Describe 'the broker and its clients' {
         (Receive-MqttMessage -Subscription $wills -Count 1 -TimeoutSeconds 60 -Connection $watch).Text | Should -Be $(if ($back) { 'end' } else { 'gone' })
     }
 
+    It 'publishes the will of a connection that another one of the same client takes over from' {
+        $broker = Start-MqttBroker
+        $watcher = Connect-Mqtt $broker.Uri
+        try {
+            $wills = Register-MqttSubscription will -Connection $watcher
+            $null = Connect-Mqtt $broker.Uri -ClientId same -Will (New-MqttMessage will gone -QoS 1) -NoReconnect
+            $null = Connect-Mqtt $broker.Uri -ClientId same
+            (Receive-MqttMessage -Subscription $wills -Count 1 -TimeoutSeconds 60 -Connection $watcher).Text | Should -Be 'gone'
+        }
+        finally { Get-MqttConnection | Disconnect-Mqtt }
+    }
+
+    It 'sends a client no message that is larger than it takes, and goes on with the next: QoS <_>' -ForEach 0, 1, 2 {
+        $broker = Start-MqttBroker
+        $small = Connect-Mqtt $broker.Uri -Option (New-MqttConnectionOption -MaximumPacketSize 200)
+        $sender = Connect-Mqtt $broker.Uri
+        try {
+            $subscription = Register-MqttSubscription 'size/#' -QoS $_ -Connection $small
+            foreach ($text in 'first', ('x' * 500), 'last') { Send-MqttMessage size/1 $text -QoS $_ -Connection $sender }
+            (Receive-MqttMessage -Subscription $subscription -Count 2 -TimeoutSeconds 60 -Connection $small).Text | Should -Be 'first', 'last'
+            $small.State | Should -Be 'Connected'
+            $small.Reconnects | Should -Be 0
+            $broker.DroppedCount | Should -Be 1
+            Stop-MqttBroker $broker -WarningAction SilentlyContinue -WarningVariable said
+            "$said" | Should -BeLike '*dropped 1 messages*none so large*'
+        }
+        finally { Get-MqttConnection | Disconnect-Mqtt }
+    }
+
     It 'keeps retained messages, and gives them to those who come later' {
         $null = Connect-Mqtt $broker.Uri
         Send-MqttMessage kept/a 1 -QoS 1 -Retain

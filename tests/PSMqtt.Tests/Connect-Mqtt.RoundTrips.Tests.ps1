@@ -277,6 +277,19 @@ Describe 'Connect-Mqtt there and back' {
         }
     }
 
+    It 'elsewhere than on Windows a certificate cannot be named by <how>' -ForEach @(
+        @{ how = 'a Cert: path'; named = 'Cert:\CurrentUser\My\0123456789abcdef0123456789abcdef01234567' }
+        @{ how = 'a thumbprint'; named = '0123456789ABCDEF0123456789ABCDEF01234567' }
+    ) {
+        if ([OperatingSystem]::IsWindows()) { Set-ItResult -Skipped -Because 'Windows has certificate stores' }
+        foreach ($parameters in @{ Certificate = $named }, @{ CACertificate = $named }) {
+            $refusal = { Connect-Mqtt mqtts://localhost:1 -ErrorAction Stop @parameters } |
+                Should -Throw -ErrorId 'MqttCertificateStoreUnsupported,PSMqtt.Commands.ConnectMqttCommand' -PassThru
+            $refusal.ErrorDetails.RecommendedAction | Should -BeLike '*PEM*'
+        }
+        { Start-MqttBroker -Certificate $named } | Should -Throw -ErrorId 'MqttCertificateStoreUnsupported,PSMqtt.Commands.StartMqttBrokerCommand'
+    }
+
     It 'on Windows a certificate that no store has is an error of its own' {
         if (-not [OperatingSystem]::IsWindows()) { Set-ItResult -Skipped -Because 'only Windows has certificate stores with names' }
         foreach ($named in 'Cert:\CurrentUser\My\0123456789abcdef0123456789abcdef01234567', '0123456789ABCDEF0123456789ABCDEF01234567') {

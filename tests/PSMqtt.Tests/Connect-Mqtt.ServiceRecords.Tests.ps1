@@ -102,6 +102,24 @@ Describe 'Connect-Mqtt by DNS service records' {
         $askedFor | Should -Be '_mqtt._tcp.factory.invalid'
     }
 
+    It 'carries a message there and back' {
+        $runspace = New-OtherRunspace
+        try {
+            $other = Start-Other $runspace @'
+                $connection = Connect-Mqtt mqtt+srv://factory.invalid -ClientId trip -ProtocolVersion 5.0 -TimeoutSeconds 20 -ErrorAction Stop
+                $subscription = Register-MqttSubscription 'trip/#' -QoS 2
+                Send-MqttMessage trip/1 hello -QoS 2
+                Receive-MqttMessage -Subscription $subscription -Count 1 -TimeoutSeconds 60
+                Disconnect-Mqtt $connection
+'@
+            Send-DnsAnswer @{ Host = 'localhost'; Port = $broker.Port; Priority = 1; Weight = 0 } | Should -Be '_mqtt._tcp.factory.invalid'
+            $message = Wait-Other $other
+            "$($message.Topic) $($message.Text)" | Should -Be 'trip/1 hello'
+            [int] $message.QoS | Should -Be 2
+        }
+        finally { $runspace.Dispose() }
+    }
+
     It 'asks for another name for TLS: <how>' -ForEach @(
         @{ how = 'mqtts+srv'; parameters = @{ Server = 'mqtts+srv://factory.invalid' } }
         @{ how = '-Tls'; parameters = @{ Server = 'mqtt+srv://factory.invalid'; Tls = $true } }

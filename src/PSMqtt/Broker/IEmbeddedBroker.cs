@@ -21,7 +21,7 @@ internal interface IEmbeddedBroker : IAsyncDisposable
     /// <summary>How many messages clients have published.</summary>
     long PublishedCount { get; }
 
-    /// <summary>How many messages were dropped because a client did not take them fast enough.</summary>
+    /// <summary>How many messages were dropped because a client did not take them fast enough, or takes none so large.</summary>
     long DroppedCount { get; }
 
     /// <summary>Starts listening.</summary>

@@ -72,7 +72,10 @@ public sealed partial class MqttBroker : IDisposable, IAsyncDisposable
     /// <summary>How many messages clients have published.</summary>
     public long PublishedCount => _broker.PublishedCount;
 
-    /// <summary>How many messages the broker has dropped because a client did not take them: more than 1,000,000 waited for it.</summary>
+    /// <summary>
+    /// How many messages the broker has dropped because a client did not take them: more than 1,000,000 waited for it, or the message was larger than
+    /// the client's Maximum Packet Size.
+    /// </summary>
     public long DroppedCount => _broker.DroppedCount;
 
     /// <summary>The runspace that started it: it ends with it.</summary>

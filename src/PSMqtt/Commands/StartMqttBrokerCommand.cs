@@ -73,15 +73,9 @@ public sealed class StartMqttBrokerCommand : PSCmdlet
 
             WriteObject(written);
         }
-        catch (MqttCertificateException e)
+        catch (Exception e) when (CertificateErrors.ToRecord(e) is { } problem)
         {
-            ThrowTerminatingError(EngineErrors.ToRecord(e, e.Path));
-        }
-        catch (SessionStateException e)
-        {
-            // The drive of a path, or what a path into a store or a thumbprint names.
-            MqttErrorKind kind = e is ItemNotFoundException ? MqttErrors.CertificateNotFound : MqttErrors.CertificateFileNotFound;
-            ThrowTerminatingError(kind.ToRecord(e, e.ItemName));
+            ThrowTerminatingError(problem);
         }
         catch (Exception e) when (SocketErrorIn(e) is { } error)
         {

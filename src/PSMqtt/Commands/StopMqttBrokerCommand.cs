@@ -44,7 +44,7 @@ public sealed class StopMqttBrokerCommand : PSCmdlet
             broker.Dispose();
             if (dropped > 0)
             {
-                WriteWarning($"The broker '{broker.Name}' has dropped {dropped} messages, because clients did not take them fast enough.");
+                WriteWarning($"The broker '{broker.Name}' has dropped {dropped} messages, because clients did not take them fast enough, or take none so large.");
             }
         }
     }

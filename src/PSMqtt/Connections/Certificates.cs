@@ -16,6 +16,7 @@ internal sealed class Certificates(PSCmdlet cmdlet)
     /// <returns>All of them.</returns>
     /// <exception cref="MqttCertificateException">A file cannot be used.</exception>
     /// <exception cref="ItemNotFoundException">There is no such certificate.</exception>
+    /// <exception cref="CertificateStoreUnsupportedException">It names a certificate in a store, and this is not Windows.</exception>
     public X509Certificate2Collection GetAuthorities(object[] values, string? password)
     {
         X509Certificate2Collection authorities = [];
@@ -48,6 +49,7 @@ internal sealed class Certificates(PSCmdlet cmdlet)
     /// <returns>The certificate and those above it.</returns>
     /// <exception cref="MqttCertificateException">A file cannot be used.</exception>
     /// <exception cref="ItemNotFoundException">There is no such certificate.</exception>
+    /// <exception cref="CertificateStoreUnsupportedException">It names a certificate in a store, and this is not Windows.</exception>
     public MqttClientCertificate GetClientCertificate(object value, string? keyFile, string? password) =>
         Unwrap(value) switch
         {
@@ -119,18 +121,23 @@ internal sealed class Certificates(PSCmdlet cmdlet)
 
     private X509Certificate2? FindInStore(string text)
     {
+        bool isPath = text.StartsWith(@"Cert:\", StringComparison.OrdinalIgnoreCase);
+        bool isThumbprint = text.Length == ThumbprintLength && text.All(char.IsAsciiHexDigit);
         if (!OperatingSystem.IsWindows())
         {
-            return null;
+            // A file may be called like that.
+            return isPath || (isThumbprint && !File.Exists(PathOf(text)))
+                ? throw new CertificateStoreUnsupportedException(text)
+                : null;
         }
 
-        if (text.StartsWith(@"Cert:\", StringComparison.OrdinalIgnoreCase))
+        if (isPath)
         {
             return cmdlet.InvokeProvider.Item.Get(text).Select(static item => item.BaseObject).OfType<X509Certificate2>().FirstOrDefault()
                 ?? throw new ItemNotFoundException($"There is no certificate at '{text}'.");
         }
 
-        return text.Length == ThumbprintLength && text.All(char.IsAsciiHexDigit)
+        return isThumbprint
             ? FindByThumbprint(text) ?? throw new ItemNotFoundException($"The stores of this user and this machine have no certificate '{text}'.")
             : null;
     }

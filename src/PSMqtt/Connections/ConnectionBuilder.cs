@@ -135,16 +135,9 @@ internal sealed class ConnectionBuilder(PSCmdlet cmdlet, ConnectionSettings sett
                 SkipHostNameCheck = settings.SkipHostNameCheck,
             };
         }
-        catch (SessionStateException exception)
+        catch (Exception exception) when (CertificateErrors.ToRecord(exception) is { } problem)
         {
-            // The drive of a path, or what a path into a store or a thumbprint names.
-            MqttErrorKind kind = exception is ItemNotFoundException ? MqttErrors.CertificateNotFound : MqttErrors.CertificateFileNotFound;
-            Fail(kind.ToRecord(exception, exception.ItemName));
-            return null;
-        }
-        catch (MqttCertificateException exception)
-        {
-            Fail(EngineErrors.ToRecord(exception, exception.Path ?? nameof(settings.Certificate)));
+            Fail(problem);
             return null;
         }
     }

@@ -283,6 +283,9 @@ internal static class MqttErrors
     public static readonly MqttErrorKind CertificateNotFound = new(
         "MqttCertificateNotFound", ErrorCategory.ObjectNotFound, "Get-ChildItem Cert:\\CurrentUser\\My lists the certificates of this user, with their thumbprints.");
 
+    public static readonly MqttErrorKind CertificateStoreUnsupported = new(
+        "MqttCertificateStoreUnsupported", ErrorCategory.NotImplemented, "Give a file (PEM or PFX), or a certificate object.");
+
     public static readonly MqttErrorKind RequiresTls = new(
         "MqttRequiresTls", ErrorCategory.InvalidArgument, "Write mqtts:// or wss://, or add -Tls; or leave the parameter out.");
 

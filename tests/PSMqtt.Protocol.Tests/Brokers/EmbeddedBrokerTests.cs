@@ -111,6 +111,79 @@ public sealed class EmbeddedBrokerTests
         Assert.Equal(0, broker.DroppedCount);
     }
 
+    [Theory(DisplayName = "A message larger than the client takes is not sent to it, and is for its session as if it had been delivered")]
+    [InlineData(MqttQualityOfService.AtMostOnce)]
+    [InlineData(MqttQualityOfService.AtLeastOnce)]
+    [InlineData(MqttQualityOfService.ExactlyOnce)]
+    public async Task MaximumPacketSize(MqttQualityOfService qos)
+    {
+        await using EmbeddedBrokerFixture broker = await EmbeddedBrokerFixture.StartAsync();
+        var options = new MqttClientOptions
+        {
+            Servers = [MqttEndpoint.Parse(broker.Uri)],
+            ClientId = "small",
+            CleanStart = false,
+            SessionExpiry = TimeSpan.FromHours(1),
+            PersistentSession = true,
+            MaximumPacketSize = 200,
+            ReceiveMaximum = 1,
+        };
+        await using MqttClient sender = await ConnectAsync(broker);
+        await using (var receiver = new MqttClient(options))
+        {
+            await receiver.ConnectAsync(Cancelled);
+            MqttSubscription subscription = await receiver.SubscribeAsync("t", qos, Cancelled);
+            foreach (string text in new List<string> { "first", new('x', 500), new('y', 500), "last" })
+            {
+                await sender.PublishAsync(new MqttMessage("t", text) { QoS = qos }, Cancelled);
+            }
+
+            Assert.Equal("first", (await NextAsync(subscription)).Text);
+            Assert.Equal("last", (await NextAsync(subscription)).Text);
+            Assert.Equal(2, broker.DroppedCount);
+            await receiver.DisconnectAsync(cancellationToken: Cancelled);
+        }
+
+        // Nothing of it is owed to a later connection that would take it.
+        await using var later = new MqttClient(options with { MaximumPacketSize = 100_000 });
+        await later.ConnectAsync(Cancelled);
+        MqttSubscription again = await later.SubscribeAsync("t", qos, Cancelled);
+        await sender.PublishAsync(new MqttMessage("t", "end") { QoS = qos }, Cancelled);
+        Assert.Equal("end", (await NextAsync(again)).Text);
+    }
+
+    [Theory(DisplayName = "The will of a connection that another one of the same client takes over from is published, unless it is to wait for a session that goes on")]
+    [InlineData(MqttProtocolVersion.V500, 0, false, true)]
+    [InlineData(MqttProtocolVersion.V500, 0, true, true)]
+    [InlineData(MqttProtocolVersion.V500, 3600, true, true)]
+    [InlineData(MqttProtocolVersion.V500, 3600, false, false)]
+    [InlineData(MqttProtocolVersion.V311, 0, false, true)]
+    public async Task WillOfATakenOverConnection(MqttProtocolVersion version, int delay, bool cleanStart, bool isPublished)
+    {
+        await using EmbeddedBrokerFixture broker = await EmbeddedBrokerFixture.StartAsync();
+        await using MqttClient watcher = await ConnectAsync(broker);
+        MqttSubscription wills = await watcher.SubscribeAsync("will", MqttQualityOfService.AtLeastOnce, Cancelled);
+        var options = new MqttClientOptions
+        {
+            Servers = [MqttEndpoint.Parse(broker.Uri)],
+            ProtocolVersion = version,
+            ClientId = "same",
+            CleanStart = false,
+            SessionExpiry = TimeSpan.FromHours(1),
+            PersistentSession = true,
+            Will = new MqttMessage("will", "gone") { QoS = MqttQualityOfService.AtLeastOnce },
+            WillDelay = TimeSpan.FromSeconds(delay),
+            Reconnect = new ReconnectPolicy { Enabled = false },
+        };
+        await using var first = new MqttClient(options);
+        await first.ConnectAsync(Cancelled);
+        await using var second = new MqttClient(options with { Will = null, WillDelay = TimeSpan.Zero, CleanStart = cleanStart });
+        await second.ConnectAsync(Cancelled);
+        await second.PublishAsync(new MqttMessage("will", "here") { QoS = MqttQualityOfService.AtLeastOnce }, Cancelled);
+        string[] seen = await TakeAsync(wills, isPublished ? 2 : 1);
+        Assert.Equal(isPublished ? ["gone", "here"] : ["here"], seen);
+    }
+
     [Fact(DisplayName = "Clients are told (0x8B) when the broker stops")]
     public async Task Stop()
     {
@@ -154,6 +227,18 @@ public sealed class EmbeddedBrokerTests
         var client = new MqttClient(new MqttClientOptions { Servers = [MqttEndpoint.Parse(broker.Uri)] });
         await client.ConnectAsync(Cancelled);
         return client;
+    }
+
+    /// <summary>The texts of the next messages, in the order of the alphabet.</summary>
+    private static async Task<string[]> TakeAsync(MqttSubscription subscription, int count)
+    {
+        var texts = new string[count];
+        for (int i = 0; i < count; i++)
+        {
+            texts[i] = (await NextAsync(subscription)).Text;
+        }
+
+        return [.. texts.Order(StringComparer.Ordinal)];
     }
 
     private static async Task<MqttMessage> NextAsync(MqttSubscription subscription)

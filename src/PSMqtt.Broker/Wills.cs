@@ -4,16 +4,18 @@ using MQTTnet.Packets;
 
 namespace PSMqtt.Broker;
 
-/// <summary>Wills with a Will Delay Interval, which the library does not know (section 3.1.3.2.2).</summary>
+/// <summary>
+/// Wills: the library does not know a Will Delay Interval (section 3.1.3.2.2), and forgets the will of a connection that another one takes over from.
+/// </summary>
 /// <param name="publish">Publishes a message for a client.</param>
-internal sealed class DelayedWills(Func<string, MqttApplicationMessage, Task> publish) : IDisposable
+internal sealed class Wills(Func<string, MqttApplicationMessage, Task> publish) : IDisposable
 {
     private readonly ConcurrentDictionary<string, Pending> _pending = new(StringComparer.Ordinal);
 
-    /// <summary>Takes the will out of a CONNECT, if it is to be delayed: the library publishes those that it finds there at once.</summary>
+    /// <summary>Takes the will out of a CONNECT, where the library would find it.</summary>
     public static MqttApplicationMessage? TakeFrom(MqttConnectPacket connect)
     {
-        if (!connect.WillFlag || connect.WillDelayInterval == 0)
+        if (!connect.WillFlag)
         {
             return null;
         }
@@ -34,9 +36,18 @@ internal sealed class DelayedWills(Func<string, MqttApplicationMessage, Task> pu
         };
     }
 
+    /// <summary>Publishes a will now.</summary>
+    public Task PublishAsync(string clientId, MqttApplicationMessage will) => publish(clientId, will);
+
     /// <summary>Publishes a will after a time, unless the client is back by then.</summary>
     public void Schedule(string clientId, MqttApplicationMessage will, TimeSpan delay)
     {
+        if (delay == TimeSpan.Zero)
+        {
+            _ = PublishAsync(clientId, will);
+            return;
+        }
+
         var pending = new Pending(will, new CancellationTokenSource());
         _pending[clientId] = pending;
         _ = PublishLaterAsync(clientId, pending, delay);
