@@ -1,3 +1,4 @@
+using PSMqtt.Protocol.Packets;
 using PSMqtt.Protocol.Topics;
 using PSMqtt.Protocol.Transports;
 
@@ -49,8 +50,17 @@ internal static class OptionsValidation
 
         if (options.Will is { } will)
         {
-            TopicName.Validate(will.Topic, nameof(options.Will));
+            CheckWill(will);
         }
+
+        MqttText.GetByteCount(options.ClientId, "client identifier");
+        Check(options.Credential);
+        foreach (MqttEndpoint server in options.Servers)
+        {
+            Check(server.Credential);
+        }
+
+        Check(options.UserProperties, "CONNECT");
 
         if (options.ProtocolVersion is not (null or MqttProtocolVersion.V310 or MqttProtocolVersion.V311 or MqttProtocolVersion.V500))
         {
@@ -83,6 +93,57 @@ internal static class OptionsValidation
         : options.Will?.Properties is not null ? "properties of a will"
         : options.UserProperties.Count > 0 ? "user properties of a connection"
         : options.RequestResponseInformation ? "response information" : null;
+
+    private static void CheckWill(MqttMessage will)
+    {
+        const string Option = nameof(MqttClientOptions.Will);
+        TopicName.Validate(will.Topic, Option);
+        if (will.QoS is < MqttQualityOfService.AtMostOnce or > MqttQualityOfService.ExactlyOnce)
+        {
+            throw new ArgumentOutOfRangeException(nameof(will), will.QoS, "The QoS of a will must be 0, 1 or 2 [MQTT-3.1.2-12].");
+        }
+
+        AtMost(will.Payload.Length, "payload of the will");
+        if (will.ResponseTopic is { } responseTopic)
+        {
+            TopicName.Validate(responseTopic, Option);
+        }
+
+        if (will.ContentType is { } contentType)
+        {
+            MqttText.GetByteCount(contentType, "content type of the will");
+        }
+
+        AtMost(will.CorrelationData?.Length ?? 0, "correlation data of the will");
+        Check(will.UserProperties, "the will");
+    }
+
+    private static void Check(MqttCredential? credential)
+    {
+        if (credential?.UserName is { } userName)
+        {
+            MqttText.GetByteCount(userName, "user name");
+        }
+
+        AtMost(credential?.PasswordBytes?.Length ?? 0, "password");
+    }
+
+    private static void Check(IReadOnlyList<MqttUserProperty> properties, string owner)
+    {
+        foreach (MqttUserProperty property in properties)
+        {
+            MqttText.GetByteCount(property.Name, $"name of a user property of {owner}");
+            MqttText.GetByteCount(property.Value, $"value of a user property of {owner}");
+        }
+    }
+
+    private static void AtMost(int length, string what)
+    {
+        if (length > MqttText.MaximumByteCount)
+        {
+            throw new ArgumentException($"The {what} has {length} bytes; MQTT allows at most {MqttText.MaximumByteCount}. Shorten it.", nameof(length));
+        }
+    }
 
     private static void InRange<T>(T value, T least, T most, string name)
         where T : IComparable<T>

@@ -285,6 +285,12 @@ internal sealed class Connection
                 MqttReasonCode.ProtocolError, "MQTT-3.14.2-2", "The server sent a DISCONNECT with a Session Expiry Interval, which only a client may send.");
         }
 
+        if (packet.ReasonCode == MqttReasonCode.DisconnectWithWillMessage)
+        {
+            throw new MqttProtocolException(
+                MqttReasonCode.ProtocolError, "MQTT-3.14.2-1", "The server sent a DISCONNECT with reason code 0x04, which only a client may send.");
+        }
+
         string words = packet.ReasonString is { Length: > 0 } text ? $" ({text})" : string.Empty;
         SetEnd(new ConnectionEnd
         {

@@ -149,6 +149,11 @@ internal sealed class Connector
                 ClientId = result.Answer.AssignedClientIdentifier ?? clientId;
                 return (result, server, connect);
             }
+            catch (MqttConnectException e) when (silent is not null && version == MqttProtocolVersion.V310 && e.Phase == MqttConnectPhase.WebSocket)
+            {
+                // MQTT 3.1 asks for a subprotocol of its own. That it is not known says nothing about the close that made us try it.
+                throw silent;
+            }
             catch (MqttConnectException e) when (Suggests(e, version) && i + 1 < versions.Length)
             {
                 _trace.Step($"{e.Message} Trying MQTT {(versions[i + 1] == MqttProtocolVersion.V311 ? "3.1.1" : "3.1")}.");
@@ -184,7 +189,8 @@ internal sealed class Connector
                 _detour = null;
                 _trace.Step($"{e.Message} Following to {server}.");
             }
-            catch (MqttConnectException e) when (silent is not null && e.Failure == MqttConnectFailure.ClosedByPeer)
+            catch (MqttConnectException e) when (silent is not null && e.Failure == MqttConnectFailure.ClosedByPeer
+                && !WebSocketTransport.IsExplainedClose(e.InnerException))
             {
                 throw new MqttConnectException(
                     MqttConnectPhase.Handshake,
@@ -201,7 +207,8 @@ internal sealed class Connector
 
     /// <summary>Whether a failure is how real servers say that they do not know this version: in words, in an older language, or by just closing.</summary>
     private static bool Suggests(MqttConnectException error, MqttProtocolVersion version) =>
-        error.Failure is MqttConnectFailure.UnsupportedVersion or MqttConnectFailure.ClosedByPeer
+        error.Failure is MqttConnectFailure.UnsupportedVersion
+        || (error.Failure == MqttConnectFailure.ClosedByPeer && !WebSocketTransport.IsExplainedClose(error.InnerException))
         || error.IsGuess
         || (version == MqttProtocolVersion.V500 && error is { Failure: MqttConnectFailure.Refused, ReasonCode: MqttReasonCode.ProtocolError });
 

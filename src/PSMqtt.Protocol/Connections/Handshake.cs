@@ -90,7 +90,7 @@ internal sealed class Handshake
         }
         catch (IOException e) when (!cancellationToken.IsCancellationRequested)
         {
-            throw ClosedByPeer(e);
+            throw WebSocketTransport.IsViolation(e) ? BrokeWebSocket(e) : ClosedByPeer(e);
         }
         catch (MqttProtocolException e)
         {
@@ -213,6 +213,12 @@ internal sealed class Handshake
             throw Refused(answer.ReasonCode, answer.ReasonString, answer.ServerReference);
         }
 
+        if (answer.ResponseInformation is not null && !_connect.RequestResponseInformation)
+        {
+            throw new MqttProtocolException(
+                MqttReasonCode.ProtocolError, "MQTT-3.1.2-28", "The server sent Response Information, though none was asked for.");
+        }
+
         if (_connect.CleanStart && answer.SessionPresent)
         {
             throw new MqttProtocolException(
@@ -289,9 +295,18 @@ internal sealed class Handshake
     private MqttConnectException ClosedByPeer(IOException? cause) => new(
         MqttConnectPhase.Handshake,
         MqttConnectFailure.ClosedByPeer,
-        $"{_endpoint} closed the connection without answering CONNECT (MQTT {VersionText()}). Check that it is an MQTT server, that this port is "
+        $"{_endpoint} closed the connection without answering CONNECT (MQTT {VersionText()}). "
+        + (cause is null ? string.Empty : $"{cause.Message.TrimEnd('.')}. ")
+        + "Check that it is an MQTT server, that this port is "
         + "the one for this kind of connection (TLS or not), and that it allows this client"
         + (_endpoint.IsTls && _options.Tls.ClientCertificate is { } own ? $" and its certificate '{own.Subject}'." : "."),
+        cause)
+    { Server = _endpoint.ToString() };
+
+    private MqttConnectException BrokeWebSocket(IOException cause) => new(
+        MqttConnectPhase.Handshake,
+        MqttConnectFailure.ProtocolError,
+        $"{_endpoint} broke the rules of WebSocket when it should have answered CONNECT, and the connection was closed. {cause.Message}",
         cause)
     { Server = _endpoint.ToString() };
 

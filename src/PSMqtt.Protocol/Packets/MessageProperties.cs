@@ -73,6 +73,12 @@ internal struct MessageProperties
                 nameof(properties));
         }
 
+        if (properties.ResponseTopic is { Length: 0 })
+        {
+            throw new ArgumentException(
+                "The response topic is empty, and a topic name has at least one character [MQTT-4.7.3-1]. Use a topic name, or none.", nameof(properties));
+        }
+
         writer.WriteProperty(MqttPropertyIdentifier.MessageExpiryInterval, properties.MessageExpirySeconds);
         writer.WriteProperty(MqttPropertyIdentifier.ContentType, properties.ContentType);
         writer.WriteProperty(MqttPropertyIdentifier.ResponseTopic, properties.ResponseTopic);

@@ -123,6 +123,12 @@ internal ref struct MqttPropertyReader
                 break;
             case MqttPropertyKind.Text:
                 Bytes = _reader.ReadTextBytes(Identifier.Name());
+                if (Identifier == MqttPropertyIdentifier.ResponseTopic && Bytes.IsEmpty)
+                {
+                    ProtocolViolation.ThrowError(
+                        "MQTT-4.7.3-1", $"The Response Topic of a {MqttPropertyTable.OwnerName(_reader.Owner)} is empty.");
+                }
+
                 if (Identifier == MqttPropertyIdentifier.ResponseTopic && Bytes.ContainsAny((byte)'+', (byte)'#'))
                 {
                     ProtocolViolation.ThrowError(

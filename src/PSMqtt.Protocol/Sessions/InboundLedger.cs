@@ -107,6 +107,14 @@ internal sealed class InboundLedger
             return null;
         }
 
+        if (qos == MqttQualityOfService.AtLeastOnce && _unreleased.TryGetValue(packetIdentifier, out bool isOnConnection) && isOnConnection)
+        {
+            throw new MqttProtocolException(
+                MqttReasonCode.ProtocolError,
+                "MQTT-2.2.1-4",
+                $"The server sent a PUBLISH of QoS 1 with packet identifier {packetIdentifier}, whose earlier message of QoS 2 it has not released yet.");
+        }
+
         if (_live.TryGetValue(packetIdentifier, out InboundEntry? known))
         {
             if (known.IsOnConnection)

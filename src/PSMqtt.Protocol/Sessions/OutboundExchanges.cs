@@ -558,7 +558,7 @@ internal sealed class OutboundExchanges
         TimeSpan waited = _options.TimeProvider.GetElapsedTime(operation.Started);
         try
         {
-            if (!isRepetition && operation.Properties?.MessageExpirySeconds is { } expiry && waited.TotalSeconds >= expiry)
+            if (!isRepetition && operation.Properties?.MessageExpirySeconds is { } expiry && waited.TotalSeconds >= Math.Max(1, expiry))
             {
                 MessagesExpired++;
                 throw new MqttOperationException(

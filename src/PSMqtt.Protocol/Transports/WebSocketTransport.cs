@@ -58,12 +58,15 @@ internal sealed class WebSocketTransport : ISecureTransport
                     return result.Count;
                 case WebSocketMessageType.Text:
                     await RefuseTextAsync().ConfigureAwait(false);
-                    throw new IOException("The server sent a text frame, and MQTT is in binary ones only [MQTT-6.0.0-1]. The connection was closed.");
+                    throw new IOException(
+                        "The server sent a text frame, and MQTT is in binary ones only [MQTT-6.0.0-1]. The connection was closed.",
+                        new WebSocketException(WebSocketError.InvalidMessageType));
                 case WebSocketMessageType.Close:
                     _ended = true;
                     if (DescribeClose() is { } reason)
                     {
-                        throw new IOException(reason);
+                        // The close itself went as it should: that is what the inner exception says.
+                        throw new IOException(reason, new WebSocketException(WebSocketError.Success));
                     }
 
                     break;
@@ -124,6 +127,13 @@ internal sealed class WebSocketTransport : ISecureTransport
         Abort();
         return ValueTask.CompletedTask;
     }
+
+    /// <summary>Whether the server broke the rules of WebSocket, and we closed the connection for it.</summary>
+    public static bool IsViolation(Exception? error) =>
+        error?.InnerException is WebSocketException { WebSocketErrorCode: WebSocketError.Faulted or WebSocketError.InvalidMessageType };
+
+    /// <summary>Whether the server closed the connection with a code that says why.</summary>
+    public static bool IsExplainedClose(Exception? error) => error?.InnerException is WebSocketException { WebSocketErrorCode: WebSocketError.Success };
 
     private static bool IsLoss(Exception error, CancellationToken cancellationToken) => error switch
     {

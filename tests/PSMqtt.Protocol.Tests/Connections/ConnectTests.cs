@@ -56,6 +56,32 @@ public sealed class ConnectTests : ConnectionTest
         Assert.Equal(("state/me", "gone", MqttQualityOfService.ExactlyOnce, true), (connect.Will!.Topic, connect.Will.Text, connect.Will.QoS, connect.Will.Retain));
     }
 
+    [Theory(DisplayName = "[MQTT-3.1.2-12] [MQTT-3.1.1: MQTT-3.1.2-14] what CONNECT cannot carry, a will of QoS 3 among it, is refused before there is a connection"), MemberData(nameof(All))]
+    public async Task What_CONNECT_cannot_carry(MqttProtocolVersion version)
+    {
+        MqttClientOptions good = Options(version);
+        byte[] tooLong = new byte[65_536];
+        MqttClientOptions[] wrong =
+        [
+            good with { Will = new MqttMessage("t", "x", (MqttQualityOfService)3) },
+            good with { Will = new MqttMessage("t", tooLong) },
+            good with { Will = new MqttMessage("t", "x") { ResponseTopic = "a/#" } },
+            good with { Will = new MqttMessage("t", "x") { ResponseTopic = "" } },
+            good with { Will = new MqttMessage("t", "x") { ContentType = "\uD800" } },
+            good with { ClientId = "a\0" },
+            good with { ClientId = "\uD800" },
+            good with { Credential = new MqttCredential("a\0", "p") },
+            good with { Credential = new MqttCredential("u", tooLong) },
+            good with { UserProperties = [new MqttUserProperty("k", "\uDC00")] },
+        ];
+        foreach (MqttClientOptions options in wrong)
+        {
+            await Assert.ThrowsAnyAsync<ArgumentException>(async () => await Client(options).ConnectAsync().WaitAsync(Limit));
+        }
+
+        Assert.False(Server.HasPendingConnection);
+    }
+
     [Fact(DisplayName = "[MQTT-3.1.3-1] every option of MQTT 5.0 is in CONNECT: properties, will properties, will delay")]
     public async Task Every_option_of_5()
     {

@@ -103,6 +103,64 @@ public sealed class HandshakeTests : ConnectionTest
         Assert.Equal("MQTT-3.2.0-1", Assert.IsType<MqttProtocolException>(error.InnerException).Statement);
     }
 
+    [Fact(DisplayName = "[MQTT-3.1.2-28] Response Information that was not asked for is a protocol error")]
+    public async Task Response_information_unasked()
+    {
+        Task connect = Client(Options()).ConnectAsync();
+        using ScriptedPeer peer = await Server.AcceptConnectedAsync(new ConnAckPacket { ResponseInformation = "r" });
+        await peer.ExpectDisconnectAsync(MqttReasonCode.ProtocolError);
+        peer.Dispose();
+        var error = await FailsAsync<MqttConnectException>(connect);
+        Assert.Equal("MQTT-3.1.2-28", Assert.IsType<MqttProtocolException>(error.InnerException).Statement);
+    }
+
+    [Fact(DisplayName = "[MQTT-3.14.2-1] a server's DISCONNECT with reason code 0x04, a client's, is a protocol error")]
+    public async Task Disconnect_with_will_from_a_server()
+    {
+        (_, ScriptedPeer peer) = await ConnectAsync(Options());
+        await peer.SendRawAsync("E0 01 04");
+        await peer.ExpectDisconnectAsync(MqttReasonCode.ProtocolError);
+    }
+
+    [Fact(DisplayName = "[MQTT-2.2.1-4] a PUBLISH of QoS 1 with the identifier of a QoS 2 message that is not released is a protocol error")]
+    public async Task Identifier_of_an_unreleased_message()
+    {
+        (MqttClient client, ScriptedPeer peer) = await ConnectAsync(Options());
+        await SubscribeAsync(client, peer, "t", MqttQualityOfService.ExactlyOnce);
+        await peer.SendRawAsync("34 07 0001 74 0005 00 78");
+        if ((await peer.NextOrClosedAsync()) is not AcknowledgementPacket { Type: MqttPacketType.PubRec })
+        {
+            Assert.Fail("PUBREC was expected.");
+        }
+
+        await peer.SendRawAsync("32 07 0001 74 0005 00 79");
+        await peer.ExpectDisconnectAsync(MqttReasonCode.ProtocolError);
+    }
+
+    [Theory(DisplayName = "[MQTT-4.7.3-1] an empty response topic is refused both ways"), InlineData(MqttProtocolVersion.V500)]
+    public async Task Empty_response_topic(MqttProtocolVersion version)
+    {
+        (MqttClient client, ScriptedPeer peer) = await ConnectAsync(Options(version));
+        await Assert.ThrowsAsync<ArgumentException>(() => client.PublishAsync(new MqttMessage("t", "x") { ResponseTopic = "" }).AsTask());
+        await peer.SendRawAsync("30 07 0001 74 03 080000");
+        await peer.ExpectDisconnectAsync(MqttReasonCode.ProtocolError);
+    }
+
+    [Theory(DisplayName = "a message expiry of 0 is sent as it is, whatever the QoS"), InlineData(MqttQualityOfService.AtMostOnce), InlineData(MqttQualityOfService.AtLeastOnce)]
+    public async Task Message_expiry_0(MqttQualityOfService qos)
+    {
+        (MqttClient client, ScriptedPeer peer) = await ConnectAsync(Options() with { TimeProvider = Time });
+        Task publish = client.PublishAsync(new MqttMessage("t", "x", qos) { MessageExpiry = TimeSpan.Zero }).AsTask();
+        ReceivedPublish received = await peer.ExpectPublishAsync();
+        Assert.Equal(0u, received.Properties!.MessageExpirySeconds);
+        if (qos == MqttQualityOfService.AtLeastOnce)
+        {
+            await peer.SendAcknowledgementAsync(MqttPacketType.PubAck, received.PacketIdentifier);
+        }
+
+        await publish.WaitAsync(Limit);
+    }
+
     [Fact(DisplayName = "[MQTT-3.14.0-1] a DISCONNECT instead of CONNACK refuses the connection with its reason")]
     public async Task Disconnect_instead()
     {

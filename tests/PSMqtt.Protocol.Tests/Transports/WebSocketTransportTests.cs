@@ -144,6 +144,47 @@ public class WebSocketTransportTests
         Assert.Contains(expected, lost.Message, StringComparison.Ordinal);
     }
 
+    [Theory(DisplayName = "what a WebSocket server says instead of CONNACK is in the error, and no other version of MQTT is blamed")]
+    [InlineData("8809 03F0 62616420757365", MqttConnectFailure.ClosedByPeer, "(code 1008): 'bad use'")]
+    [InlineData("8802 03EA", MqttConnectFailure.ClosedByPeer, "(code 1002)")]
+    [InlineData("8101 78", MqttConnectFailure.ProtocolError, "text frame")]
+    [InlineData("8281 00000000 20", MqttConnectFailure.ProtocolError, "rules of WebSocket")]
+    [InlineData("C201 20", MqttConnectFailure.ProtocolError, "rules of WebSocket")]
+    [InlineData("8001 20", MqttConnectFailure.ProtocolError, "rules of WebSocket")]
+    public async Task Instead_of_CONNACK(string frame, MqttConnectFailure failure, string expected)
+    {
+        using var listener = new WebSocketListener();
+        Task<Stream> accepting = listener.UpgradeAsync();
+        await using var client = new MqttClient(new MqttClientOptions { Servers = [MqttEndpoint.Parse($"ws://127.0.0.1:{listener.Port}/mqtt")] });
+        Task connect = client.ConnectAsync();
+        await using Stream peer = await accepting;
+        Assert.Equal(0x82, peer.ReadByte());
+        await peer.WriteAsync(Convert.FromHexString(frame.Replace(" ", "", StringComparison.Ordinal)));
+        var error = await Assert.ThrowsAsync<MqttConnectException>(() => connect.WaitAsync(TimeSpan.FromSeconds(60)));
+        Assert.Equal(failure, error.Failure);
+        Assert.Contains(expected, error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact(DisplayName = "a WebSocket server that closes each connection plainly is not blamed for the subprotocol of MQTT 3.1")]
+    public async Task Plain_close_instead_of_CONNACK()
+    {
+        using var listener = new WebSocketListener();
+        await using var client = new MqttClient(new MqttClientOptions { Servers = [MqttEndpoint.Parse($"ws://127.0.0.1:{listener.Port}/mqtt")] });
+        Task connect = client.ConnectAsync();
+        for (int i = 0; i < 3; i++)
+        {
+            await using Stream peer = await listener.UpgradeAsync();
+            if (i < 2)
+            {
+                Assert.Equal(0x82, peer.ReadByte());
+                await peer.WriteAsync(new byte[] { 0x88, 0 });
+            }
+        }
+
+        var error = await Assert.ThrowsAsync<MqttConnectException>(() => connect.WaitAsync(TimeSpan.FromSeconds(60)));
+        Assert.Equal(MqttConnectFailure.ClosedByPeer, error.Failure);
+    }
+
     [Fact(DisplayName = "a connection that ends without a close frame has ended")]
     public async Task CutOff()
     {
