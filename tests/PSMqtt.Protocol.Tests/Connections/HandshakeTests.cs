@@ -126,8 +126,9 @@ public sealed class HandshakeTests : ConnectionTest
     public async Task Identifier_of_an_unreleased_message()
     {
         (MqttClient client, ScriptedPeer peer) = await ConnectAsync(Options());
-        await SubscribeAsync(client, peer, "t", MqttQualityOfService.ExactlyOnce);
+        MqttSubscription subscription = await SubscribeAsync(client, peer, "t", MqttQualityOfService.ExactlyOnce);
         await peer.SendRawAsync("34 07 0001 74 0005 00 78");
+        await ReadAsync(subscription);
         if ((await peer.NextOrClosedAsync()) is not AcknowledgementPacket { Type: MqttPacketType.PubRec })
         {
             Assert.Fail("PUBREC was expected.");
