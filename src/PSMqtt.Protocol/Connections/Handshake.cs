@@ -130,14 +130,39 @@ internal sealed class Handshake
         }
     }
 
+    /// <summary>
+    /// Whether a peer that breaks the protocol with its first bytes speaks MQTT at all, and is worth telling so. What greets in words does not (HTTP, SSH,
+    /// SMTP), nor what cannot be the first byte of a packet, such as TLS; a CONNACK with reserved flags is a CONNACK.
+    /// </summary>
+    private static bool LooksLikeMqtt(ReadOnlySpan<byte> head)
+    {
+        int flags = head[0] & 0x0F;
+        return head[..Math.Min(head.Length, 4)].ContainsAnyExceptInRange((byte)' ', (byte)'~') && (MqttPacketType)(head[0] >> 4) switch
+        {
+            0 => false,
+            MqttPacketType.ConnAck => true,
+            MqttPacketType.Publish => (flags & 0b0110) != 0b0110,
+            MqttPacketType.PubRel or MqttPacketType.Subscribe or MqttPacketType.Unsubscribe => flags == 0b0010,
+            _ => flags == 0,
+        };
+    }
+
     private bool TryRead(out ConnAckPacket? answer, out AuthPacket? step, out int needed)
     {
         answer = null;
         step = null;
-        if (!_buffer.Unread.IsEmpty && (MqttPacketType)(_buffer.Unread[0] >> 4) is { } type
+        if (_buffer.Unread.Length < 2)
+        {
+            // No packet is shorter, and two bytes tell MQTT from what else may listen there.
+            needed = 2;
+            return false;
+        }
+
+        _speaksMqtt |= LooksLikeMqtt(_buffer.Unread);
+        if ((MqttPacketType)(_buffer.Unread[0] >> 4) is { } type
             && type is not (MqttPacketType.ConnAck or MqttPacketType.Auth or MqttPacketType.Disconnect))
         {
-            // Decided by the first byte: a peer that is not MQTT may never send what would be the length of a packet.
+            // Decided by the first bytes: a peer that is not MQTT may never send what would be the length of a packet.
             needed = 0;
             throw new MqttProtocolException(
                 MqttReasonCode.ProtocolError,
@@ -211,12 +236,6 @@ internal sealed class Handshake
         if (answer.ReasonCode != MqttReasonCode.Success)
         {
             throw Refused(answer.ReasonCode, answer.ReasonString, answer.ServerReference);
-        }
-
-        if (answer.ResponseInformation is not null && !_connect.RequestResponseInformation)
-        {
-            throw new MqttProtocolException(
-                MqttReasonCode.ProtocolError, "MQTT-3.1.2-28", "The server sent Response Information, though none was asked for.");
         }
 
         if (_connect.CleanStart && answer.SessionPresent)

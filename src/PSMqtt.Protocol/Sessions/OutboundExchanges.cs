@@ -465,6 +465,13 @@ internal sealed class OutboundExchanges
             throw new ArgumentException($"QoS {(int)message.QoS} does not exist: use 0, 1 or 2.", nameof(message));
         }
 
+        if (message.Properties is { PayloadFormat: MqttPayloadFormat.Utf8 } && !System.Text.Unicode.Utf8.IsValid(message.Payload.Span))
+        {
+            throw new ArgumentException(
+                $"The message for '{message.Topic}' says that its payload is text, and the payload is not valid UTF-8. Leave the payload format out.",
+                nameof(message));
+        }
+
         if (!_isAccepting)
         {
             throw NotConnected(message.Topic);

@@ -103,15 +103,21 @@ public sealed class HandshakeTests : ConnectionTest
         Assert.Equal("MQTT-3.2.0-1", Assert.IsType<MqttProtocolException>(error.InnerException).Statement);
     }
 
-    [Fact(DisplayName = "[MQTT-3.1.2-28] Response Information that was not asked for is a protocol error")]
-    public async Task Response_information_unasked()
+    [Theory(DisplayName = "[MQTT-4.13.1-1] a first packet that a server may not send is answered with the reason why")]
+    [InlineData("3003000161", MqttReasonCode.ProtocolError)]
+    [InlineData("D000", MqttReasonCode.ProtocolError)]
+    [InlineData("2103000000", MqttReasonCode.MalformedPacket)]
+    [InlineData("20FFFFFFFF", MqttReasonCode.MalformedPacket)]
+    public async Task First_packet_wrong(string bytes, MqttReasonCode code)
     {
         Task connect = Client(Options()).ConnectAsync();
-        using ScriptedPeer peer = await Server.AcceptConnectedAsync(new ConnAckPacket { ResponseInformation = "r" });
-        await peer.ExpectDisconnectAsync(MqttReasonCode.ProtocolError);
+        using ScriptedPeer peer = await Server.AcceptAsync();
+        await peer.ExpectAsync<ConnectPacket>();
+        await peer.SendRawAsync(bytes);
+        await peer.ExpectDisconnectAsync(code);
         peer.Dispose();
         var error = await FailsAsync<MqttConnectException>(connect);
-        Assert.Equal("MQTT-3.1.2-28", Assert.IsType<MqttProtocolException>(error.InnerException).Statement);
+        Assert.Equal(MqttConnectFailure.ProtocolError, error.Failure);
     }
 
     [Fact(DisplayName = "[MQTT-3.14.2-1] a server's DISCONNECT with reason code 0x04, a client's, is a protocol error")]
