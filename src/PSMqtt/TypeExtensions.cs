@@ -104,6 +104,30 @@ public static class TypeExtensions
         });
     }
 
+    /// <summary>How long the server keeps a connection's session: a time, which prints as never where the session does not expire.</summary>
+    /// <param name="instance">The connection.</param>
+    /// <returns>A <see cref="TimeSpan"/>; <see cref="Timeout.InfiniteTimeSpan"/> for a session that never expires.</returns>
+    public static PSObject? SessionExpiry(PSObject instance)
+    {
+        if (instance?.BaseObject is not MqttConnection connection)
+        {
+            return null;
+        }
+
+        PSObject time = new(connection.SessionExpiry);
+        if (connection.SessionExpiry == Timeout.InfiniteTimeSpan)
+        {
+            time.Members.Add(new PSCodeMethod("ToString", typeof(TypeExtensions).GetMethod(nameof(Never))!));
+        }
+
+        return time;
+    }
+
+    /// <summary>The text of a time that does not end.</summary>
+    /// <param name="instance">The time.</param>
+    /// <returns>never</returns>
+    public static string Never(PSObject instance) => "never";
+
     /// <summary>A subscription's topic filters.</summary>
     /// <param name="instance">The subscription.</param>
     /// <returns>The filters.</returns>

@@ -160,6 +160,24 @@ Describe 'Connect-Mqtt' {
             { Connect-Mqtt $broker.Uri -PersistentSession } | Should -Throw -ErrorId 'MqttClientIdRequired,PSMqtt.Commands.ConnectMqttCommand'
         }
 
+        It 'says never where the session does not expire, and a time that can be given again' {
+            $connection = Connect-Mqtt $broker.Uri -SessionExpiry Infinite
+            try {
+                $connection.SessionExpiry | Should -BeOfType ([timespan])
+                $connection.SessionExpiry | Should -Be ([Threading.Timeout]::InfiniteTimeSpan)
+                ($connection | Format-List Name, SessionExpiry | Out-String) | Should -Match 'SessionExpiry : never'
+            }
+            finally { Disconnect-Mqtt $connection }
+        }
+
+        It 'uses up no name for a connection that is not made' {
+            $before = Connect-Mqtt $broker.Uri
+            foreach ($i in 1..3) { Connect-Mqtt localhost:1 -TimeoutSeconds 60 -ErrorAction SilentlyContinue }
+            $after = Connect-Mqtt $broker.Uri
+            $after.Id | Should -Be ($before.Id + 1)
+            $before, $after | Disconnect-Mqtt
+        }
+
         It 'wants MQTT 5.0 for -SessionExpiry' {
             { Connect-Mqtt $broker.Uri -ProtocolVersion 3.1.1 -SessionExpiry 60 } | Should -Throw -ErrorId 'MqttRequiresMqtt5,PSMqtt.Commands.ConnectMqttCommand'
         }

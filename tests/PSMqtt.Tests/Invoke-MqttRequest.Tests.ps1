@@ -26,6 +26,7 @@ Describe 'Invoke-MqttRequest' {
                         Send-MqttMessage $request.ResponseTopic "of another" -CorrelationData other -QoS 1
                         Send-MqttMessage @where "the one"
                     }
+                    "device/forgets" { Send-MqttMessage $request.ResponseTopic "not correlated" -QoS 1 }
                     "device/old" { Send-MqttMessage device-answers "re: $request" -QoS 1 }
                     "device/where" { Send-MqttMessage @where $request.ResponseTopic }
                 }
@@ -59,6 +60,11 @@ Describe 'Invoke-MqttRequest' {
 
     It 'makes a request of each object in the pipeline' {
         (1..5 | Invoke-MqttRequest device/echo -Connection main).Text | Should -Be (1..5).ForEach({ "re: $_" })
+    }
+
+    It 'says in the error how many messages came without the correlation data' {
+        Invoke-MqttRequest device/forgets x -TimeoutSeconds 10 -Connection main -ErrorAction SilentlyContinue -ErrorVariable problem
+        "$problem" | Should -BeLike "*1 message came on the response topic, without the request's correlation data.*"
     }
 
     It 'takes the reply whose correlation data match' {

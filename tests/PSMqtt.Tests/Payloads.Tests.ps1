@@ -33,6 +33,44 @@ Describe 'a payload' {
         & $check $message.Json
     }
 
+    It 'that is JSON has a date where ConvertFrom-Json has one: <text>' -ForEach @(
+        @{ text = '2026-01-02T03:04:05Z'; kind = 'Utc' }
+        @{ text = '2026-01-02T03:04:05.1234567Z'; kind = 'Utc' }
+        @{ text = '2026-01-02T03:04:05+02:00'; kind = 'Local' }
+        @{ text = '2026-06-02T03:04:05.5-0530'; kind = 'Local' }
+        @{ text = '2026-01-02T03:04:05'; kind = 'Unspecified' }
+        @{ text = '/Date(1700000000000)/'; kind = 'Utc' }
+        @{ text = '2026-01-02' }
+        @{ text = '2026-01-02T03:04Z' }
+        @{ text = '2026-01-02 03:04:05Z' }
+        @{ text = '2026-02-30T03:04:05Z' }
+        @{ text = '2026-01-02T03:04:05.123456789Z' }
+        @{ text = '/Date(x)/' }
+    ) {
+        $json = "{`"t`":`"$text`"}"
+        $value = (Send-Back $json).Json.t
+        if ($kind) {
+            $value | Should -BeOfType ([datetime])
+            "$($value.Kind)" | Should -Be $kind
+        }
+        else {
+            $value | Should -BeOfType ([string])
+        }
+    }
+
+    It 'that is JSON has the dates of ConvertFrom-Json to the tick' -Tag RequiresPwsh {
+        $texts = '2026-01-02T03:04:05.1234567Z', '2026-06-02T03:04:05.5-0530', '2026-01-02T24:00:00', '2026-01-02T03:04:05.123456789', '0001-01-01T00:00:00+14:00',
+            '2026-01-02T03:04:05+99:99', '2026-01-02', '2026-01-02T03:04:05.', '/Date(1700000000000+0200)/', '/Date(+1)/'
+        $json = $texts | ConvertTo-Json -Compress
+        $expected = $json | ConvertFrom-Json
+        $value = (Send-Back $json).Json
+        for ($i = 0; $i -lt $texts.Count; $i++) {
+            $value[$i].GetType() | Should -Be $expected[$i].GetType() -Because $texts[$i]
+            $value[$i] | Should -Be $expected[$i] -Because $texts[$i]
+            $value[$i].Kind | Should -Be $expected[$i].Kind -Because $texts[$i]
+        }
+    }
+
     It 'that is a text comes back in any encoding: <_>' -ForEach 'utf8', 'unicode', 'bigendianunicode', 'utf32', 'latin1' {
         $message = Send-Back 'Grüße' @{ Encoding = $_ }
         $encoding = switch ($_) {
@@ -82,5 +120,47 @@ Describe 'a payload' {
             (Receive-MqttMessage -Subscription $subscription -Count $expected.Count -TimeoutSeconds 30).Text | Should -Be $expected
         }
         finally { [IO.Directory]::Delete($folder, $true) }
+    }
+
+    Context 'of a message that was exported' {
+        BeforeAll {
+            New-MqttMessage payload/one '1' -QoS 1 -UserProperty @{ k = 'v' } -MessageExpiry 600 | Send-MqttMessage
+            New-MqttMessage payload/two ([byte[]] (255, 0, 1)) -QoS 1 -Retain | Send-MqttMessage
+            $exported = Receive-MqttMessage -Subscription $subscription -Count 2 -TimeoutSeconds 30
+        }
+
+        AfterAll { Send-MqttMessage payload/two $null -Retain -QoS 1 }
+
+        It 'comes back from <how>' -Tag RequiresPwsh -ForEach @(
+            @{ how = 'Export-Csv'; row = { $exported | ConvertTo-Csv | ConvertFrom-Csv } }
+            @{ how = 'Select-Object Csv | Export-Csv'; row = { $exported | Select-Object Csv | ConvertTo-Csv | ConvertFrom-Csv } }
+            @{ how = 'ConvertTo-Json'; row = { $exported | ConvertTo-Json -WarningAction SilentlyContinue | ConvertFrom-Json }; property = 'k=v' }
+        ) {
+            $rows = & $row
+            $rows | Send-MqttMessage -ErrorAction Stop
+            $back = Receive-MqttMessage -Subscription $subscription -Count 2 -TimeoutSeconds 30
+            $back.Topic | Should -Be 'payload/one', 'payload/two'
+            $back[0].Text | Should -Be '1'
+            $back[1].Payload -join ' ' | Should -Be '255 0 1'
+            [int[]] $back.QoS | Should -Be 1, 1
+            "$($back[0].UserProperties)" | Should -Be "$property"
+        }
+
+        It 'keeps QoS and Retain, and leaves out what is empty' {
+            $row = [pscustomobject]@{ Topic = 'payload/row'; Text = 'x'; Payload = 'System.Byte[]'; QoS = 'AtLeastOnce'; Retain = 'True'; UserProperties = 'PSMqtt.Protocol.MqttUserProperty[]'; ContentType = '' }
+            $asked = $row | Send-MqttMessage -PassThru
+            [int] $asked.QoS | Should -Be 1
+            (Receive-MqttMessage -Subscription $subscription -Count 1 -TimeoutSeconds 30).Text | Should -Be 'x'
+            $kept = Receive-MqttMessage payload/row -Count 1 -TimeoutSeconds 30
+            $kept.Retain | Should -BeTrue
+            $kept.ContentType | Should -BeNullOrEmpty
+            Send-MqttMessage payload/row $null -Retain -QoS 1
+            $null = Receive-MqttMessage -Subscription $subscription -Count 1 -TimeoutSeconds 30
+        }
+
+        It 'is never the name of a type' {
+            [pscustomobject]@{ Topic = 'payload/lost'; Payload = 'System.Byte[]' } | Send-MqttMessage -ErrorAction SilentlyContinue -ErrorVariable problem
+            $problem.FullyQualifiedErrorId | Should -Be 'MqttInvalidMessage,PSMqtt.Commands.SendMqttMessageCommand'
+        }
     }
 }

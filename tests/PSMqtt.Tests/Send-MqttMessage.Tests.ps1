@@ -13,6 +13,12 @@ Describe 'Send-MqttMessage' {
         $broker | Stop-MqttBroker
     }
 
+    It 'says that QoS is 0, 1 or 2, and takes the names too' {
+        { Send-MqttMessage a/b x -QoS 4 } | Should -Throw '*QoS is 0, 1 or 2.'
+        [int] (New-MqttMessage a/b -QoS exactlyonce).QoS | Should -Be 2
+        [int] (New-MqttMessage a/b -QoS '1').QoS | Should -Be 1
+    }
+
     It 'sends a text' {
         Send-MqttMessage send/text 'hello' | Should -BeNullOrEmpty
         $message = Receive-Sent

@@ -33,6 +33,14 @@ Describe 'Unregister-MqttSubscription' {
         Get-MqttSubscription | Unregister-MqttSubscription
     }
 
+    It 'takes a subscription, a filter or a name at the first position' {
+        $subscriptions = (Register-MqttSubscription a/#), (Register-MqttSubscription b/#), (Register-MqttSubscription c/# -Name third)
+        Unregister-MqttSubscription $subscriptions[0]
+        Unregister-MqttSubscription 'b/#'
+        Unregister-MqttSubscription third
+        $subscriptions.IsActive | Should -Be $false, $false, $false
+    }
+
     It 'reports a filter that nobody has registered' {
         Unregister-MqttSubscription -Topic none -ErrorAction SilentlyContinue -ErrorVariable problem
         $problem.FullyQualifiedErrorId | Should -Be 'MqttSubscriptionNotFound,PSMqtt.Commands.UnregisterMqttSubscriptionCommand'

@@ -186,7 +186,7 @@ public sealed partial class MqttBroker
 
     private static MqttReasonCode OneOf(MqttReasonCode[] codes, MqttReasonCode code, string what, string verb = "refused") => Array.IndexOf(codes, code) >= 0
         ? code
-        : throw new ArgumentException($"{what} cannot be {verb} with {code}. Give one of {string.Join(", ", codes)}.", nameof(code));
+        : throw new System.Management.Automation.PSArgumentException($"{what} cannot be {verb} with {code}. Give one of {string.Join(", ", codes)}.");
 
     private static MqttAcknowledgement Known(MqttAcknowledgement acknowledgement) => Enum.IsDefined(acknowledgement)
         ? acknowledgement

@@ -262,12 +262,14 @@ public sealed class InvokeMqttRequestCommand : MessageCommand
     {
         TimeSpan time = TimeSpan.FromSeconds(TimeoutSeconds);
         long written = 0;
+        long others = 0;
         while (true)
         {
             while (replies.TryRead(out MqttMessage? reply))
             {
                 if (!IsReply(reply, request))
                 {
+                    others += reply.Retain ? 0 : 1;
                     continue;
                 }
 
@@ -282,7 +284,7 @@ public sealed class InvokeMqttRequestCommand : MessageCommand
             TimeSpan remaining = time - Stopwatch.GetElapsedTime(started);
             if (remaining <= TimeSpan.Zero)
             {
-                WriteError(MqttErrors.RequestTimeout.ToRecord(new TimeoutException(Explain(written, published) + BlockageWatch.ExplainTimeout(_connection)), request));
+                WriteError(MqttErrors.RequestTimeout.ToRecord(new TimeoutException(Explain(written, published) + ExplainOthers(others) + BlockageWatch.ExplainTimeout(_connection)), request));
                 return;
             }
 
@@ -318,4 +320,12 @@ public sealed class InvokeMqttRequestCommand : MessageCommand
             : published?.ReasonCode == MqttReasonCode.NoMatchingSubscribers
                 ? $"No reply to the request on '{Topic}' came within {TimeoutSeconds} s: nobody is subscribed to that topic."
                 : $"No reply to the request on '{Topic}' came on '{_responseTopic}' within {TimeoutSeconds} s.";
+
+    // Most likely they are the replies: of somebody who does not send the correlation data back.
+    private static string ExplainOthers(long others) => others switch
+    {
+        0 => string.Empty,
+        1 => " 1 message came on the response topic, without the request's correlation data.",
+        _ => $" {others} messages came on the response topic, without the request's correlation data.",
+    };
 }

@@ -33,6 +33,7 @@ public abstract class MessageCommand : MqttCommand
 
     /// <summary>The delivery guarantee: 0, 1 or 2. Default: 0.</summary>
     [Parameter]
+    [QualityOfService]
     public MqttQualityOfService QoS { get; set; }
 
     /// <summary>Has the broker keep the message for later subscribers.</summary>

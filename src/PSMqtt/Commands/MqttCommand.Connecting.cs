@@ -72,6 +72,7 @@ public abstract partial class MqttCommand
                 throw;
             }
 
+            connection.GiveBackId();
             problem = Explain(exception, server);
             return null;
         }

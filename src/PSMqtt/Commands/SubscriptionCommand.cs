@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using PSMqtt.Errors;
+using PSMqtt.Parameters;
 using PSMqtt.Protocol;
 using PSMqtt.Protocol.Topics;
 
@@ -12,6 +13,7 @@ public abstract class SubscriptionCommand : ConnectionCommand
 
     /// <summary>The largest QoS that messages are sent with. Default: 1.</summary>
     [Parameter]
+    [QualityOfService]
     public MqttQualityOfService QoS { get; set; } = MqttQualityOfService.AtLeastOnce;
 
     /// <summary>Leaves out the messages that this connection has sent itself (MQTT 5.0).</summary>

@@ -17,8 +17,8 @@ public sealed class UnregisterMqttSubscriptionCommand : ConnectionCommand
     [ArgumentCompleter(typeof(SubscriptionCompleter))]
     public MqttSubscription[] Subscription { get; set; } = [];
 
-    /// <summary>The topic filters of the connection's subscriptions that shall end.</summary>
-    [Parameter(Mandatory = true, ParameterSetName = "Topic")]
+    /// <summary>The topic filters, or the names, of the connection's subscriptions that shall end.</summary>
+    [Parameter(Mandatory = true, Position = 0, ParameterSetName = "Topic")]
     [ValidateNotNullOrEmpty]
     [ArgumentCompleter(typeof(SubscribedFilterCompleter))]
     public string[]? Topic { get; set; }
@@ -49,15 +49,19 @@ public sealed class UnregisterMqttSubscriptionCommand : ConnectionCommand
         {
             int before = found.Count;
             found.AddRange(connection.Subscriptions.Where(subscription =>
-                !found.Contains(subscription) && subscription.Filters.Any(own => string.Equals(own.Filter, filter, StringComparison.Ordinal))));
+                !found.Contains(subscription) && IsNamed(subscription, filter)));
             if (found.Count == before)
             {
-                WriteError(MqttErrors.SubscriptionNotFound.ToRecord($"The connection '{connection.Name}' has no registered subscription to '{filter}'.", filter));
+                WriteError(MqttErrors.SubscriptionNotFound.ToRecord($"The connection '{connection.Name}' has no registered subscription '{filter}'.", filter));
             }
         }
 
         return found;
     }
+
+    private static bool IsNamed(MqttSubscription subscription, string name) =>
+        string.Equals(subscription.Name, name, StringComparison.OrdinalIgnoreCase)
+        || subscription.Filters.Any(own => string.Equals(own.Filter, name, StringComparison.Ordinal));
 
     private void Unsubscribe(MqttSubscription subscription)
     {

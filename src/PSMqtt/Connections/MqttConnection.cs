@@ -309,6 +309,9 @@ public sealed class MqttConnection : IAsyncDisposable, IDisposable
     /// <returns>The name.</returns>
     public override string ToString() => Name;
 
+    /// <summary>It was never handed out: gives its number back, if no later one has been made, for the next to be called by.</summary>
+    internal void GiveBackId() => Interlocked.CompareExchange(ref s_lastId, Id - 1, Id);
+
     /// <summary>Adds a subscription.</summary>
     /// <param name="subscription">The subscription.</param>
     /// <param name="isQueue">Whether its messages wait for Receive-MqttMessage, and not for an action.</param>

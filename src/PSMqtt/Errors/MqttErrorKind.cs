@@ -16,7 +16,7 @@ internal sealed record MqttErrorKind(string Id, ErrorCategory Category, string A
     /// <param name="target">The object that the error is about; a parameter's name where it is about how a command was called.</param>
     /// <returns>The error record.</returns>
     public ErrorRecord ToRecord(Exception exception, object target) =>
-        new(exception, Id, Category, target) { ErrorDetails = new ErrorDetails(exception.Message) { RecommendedAction = Advice } };
+        new(exception, Id, Category, target) { ErrorDetails = new ErrorDetails(Sentence(exception)) { RecommendedAction = Advice } };
 
     /// <summary>Makes an error record of this kind for a misuse that the module itself found.</summary>
     /// <param name="message">What is wrong, in a sentence or two.</param>
@@ -26,4 +26,9 @@ internal sealed record MqttErrorKind(string Id, ErrorCategory Category, string A
         ToRecord(
             Category is ErrorCategory.InvalidArgument or ErrorCategory.InvalidData ? new PSArgumentException(message) : new PSInvalidOperationException(message),
             target);
+
+    // .NET appends the name of a method's parameter, which is nothing to a user.
+    private static string Sentence(Exception exception) => exception is ArgumentException { ParamName: { } name }
+        ? exception.Message.Replace($" (Parameter '{name}')", string.Empty, StringComparison.Ordinal)
+        : exception.Message;
 }

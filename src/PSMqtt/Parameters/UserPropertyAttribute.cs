@@ -45,6 +45,10 @@ public sealed class UserPropertyAttribute : ArgumentTransformationAttribute
                 }
 
                 break;
+            case PSCustomObject when input is PSObject { Properties: var own } && own["Name"] is { } name && own["Value"] is { } value:
+                // As ConvertFrom-Json reads one.
+                properties.Add(new MqttUserProperty(Text(name.Value), Text(value.Value)));
+                break;
             case var other:
                 throw new ArgumentTransformationMetadataException($"A {other.GetType()} is no user property: write @{{ name = 'value' }}.");
         }

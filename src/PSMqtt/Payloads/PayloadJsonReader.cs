@@ -7,8 +7,8 @@ using PSMqtt.Protocol;
 namespace PSMqtt.Payloads;
 
 /// <summary>
-/// Reads JSON as PowerShell objects: custom objects, arrays, 64-bit integers or double-precision numbers. Texts stay texts, also those that look
-/// like dates.
+/// Reads JSON as PowerShell objects, as ConvertFrom-Json does: custom objects, arrays, 64-bit integers or double-precision numbers, dates (see
+/// <see cref="JsonDate"/>), texts.
 /// </summary>
 internal static class PayloadJsonReader
 {
@@ -52,7 +52,8 @@ internal static class PayloadJsonReader
 
                 return items;
             case JsonValueKind.String:
-                return element.GetString();
+                string text = element.GetString()!;
+                return JsonDate.TryRead(text, out DateTime date) ? date : text;
             case JsonValueKind.Number:
                 return ToNumber(element);
             case JsonValueKind.True:
