@@ -162,7 +162,7 @@ internal sealed class PacketGenerator(Random random)
                 PayloadFormat = (MqttPayloadFormat)random.Next(2),
                 MessageExpiry = MaybeNumber(true) is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
                 ContentType = Maybe(true, Text),
-                ResponseTopic = Maybe(true, TopicText),
+                ResponseTopic = Maybe(true, () => "r" + TopicText()),
                 CorrelationData = Maybe(true, Bytes),
                 UserProperties = Users(true),
             };
