@@ -158,8 +158,13 @@ $connection | Disconnect-Mqtt
     }
 
     AfterEach {
-        $null = $path.SetLocation($where)
+        # Before the location is another one: an action of an example writes a file.
+        $events = $ExecutionContext.Events
+        foreach ($subscriber in @($events.Subscribers)) {
+            if ($subscriber.SourceIdentifier -notlike 'PowerShell.*') { $events.UnsubscribeEvent($subscriber) }
+        }
         Get-MqttConnection | Disconnect-Mqtt
+        $null = $path.SetLocation($where)
         Get-MqttBroker | Where-Object { $_ -notin $plant, $office, $secure } | Stop-MqttBroker
     }
 
