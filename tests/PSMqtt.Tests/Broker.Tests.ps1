@@ -395,10 +395,10 @@ Describe 'the broker and its clients' {
     It 'sends a client no message that is larger than it takes, and goes on with the next: QoS <_>' -ForEach 0, 1, 2 {
         $broker = Start-MqttBroker
         $small = Connect-Mqtt $broker.Uri -Option (New-MqttConnectionOption -MaximumPacketSize 200)
-        $sender = Connect-Mqtt $broker.Uri
+        $publisher = Connect-Mqtt $broker.Uri
         try {
             $subscription = Register-MqttSubscription 'size/#' -QoS $_ -Connection $small
-            foreach ($text in 'first', ('x' * 500), 'last') { Send-MqttMessage size/1 $text -QoS $_ -Connection $sender }
+            foreach ($text in 'first', ('x' * 500), 'last') { Send-MqttMessage size/1 $text -QoS $_ -Connection $publisher }
             (Receive-MqttMessage -Subscription $subscription -Count 2 -TimeoutSeconds 60 -Connection $small).Text | Should -Be 'first', 'last'
             $small.State | Should -Be 'Connected'
             $small.Reconnects | Should -Be 0
