@@ -143,8 +143,9 @@ internal sealed class ConnectionWriter : IThreadPoolWorkItem
         _busy = true;
 
         // Many small packets share a system call if somebody else sends them, a little later. One that answers what has just come is on its own, and a
-        // large one is worth its system call.
-        _sendsHere = _isAnswered || _filling.Count >= LargePayload || _timeProvider.GetTimestamp() - LastSent >= _burst;
+        // large one is worth its system call. A clock that stands still, as one does that its owner advances, says nothing of many.
+        long since = _timeProvider.GetTimestamp() - LastSent;
+        _sendsHere = _isAnswered || _filling.Count >= LargePayload || since >= _burst || since == 0;
         _isAnswered = false;
         return true;
     }

@@ -144,7 +144,9 @@ internal sealed class KeepAlive
     /// <summary>The earliest time at which there can be something to do.</summary>
     private TimeSpan NextCheck(TimeSpan idle, TimeSpan silent, TimeSpan stalled)
     {
-        TimeSpan next = stalled > TimeSpan.Zero ? DeadAfter - stalled : PingAfter - idle;
+        // A send that is under way now may have ended a moment later: then the next ping is due as long after it as after any other.
+        TimeSpan untilStalled = DeadAfter - stalled;
+        TimeSpan next = stalled == TimeSpan.Zero ? PingAfter - idle : untilStalled < PingAfter ? untilStalled : PingAfter;
         if (!_isPaused)
         {
             TimeSpan untilSilent = (_askedSince is null ? _period : DeadAfter) - silent;

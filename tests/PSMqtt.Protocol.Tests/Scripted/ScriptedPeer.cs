@@ -13,6 +13,9 @@ internal sealed class ScriptedPeer : IDisposable
     private readonly Socket _socket;
     private readonly TimeSpan _timeLimit;
     private readonly List<string> _log = [];
+
+    /// <summary>Bytes that have been read from the client.</summary>
+    public long BytesReceived { get; private set; }
     private byte[] _buffer = new byte[4096];
     private int _start;
     private int _end;
@@ -231,6 +234,7 @@ internal sealed class ScriptedPeer : IDisposable
                 }
 
                 _end += count;
+                BytesReceived += count;
             }
         }
         catch (OperationCanceledException exception) when (!cancellationToken.IsCancellationRequested)
