@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 
@@ -50,11 +51,22 @@ internal sealed class BenchServer : IDisposable
 
     public void Dispose() => _listener.Dispose();
 
+    /// <exception cref="TimeoutException">Nothing has come for ten seconds.</exception>
     public void WaitForReceived(long count)
     {
-        while (Interlocked.Read(ref _received) < count)
+        long seen = -1;
+        long since = 0;
+        for (long received; (received = Received) < count; Thread.Sleep(0))
         {
-            Thread.Sleep(0);
+            if (received != seen)
+            {
+                seen = received;
+                since = Stopwatch.GetTimestamp();
+            }
+            else if (Stopwatch.GetElapsedTime(since).TotalSeconds > 10)
+            {
+                throw new TimeoutException($"Of {count} messages only {received} came.");
+            }
         }
     }
 

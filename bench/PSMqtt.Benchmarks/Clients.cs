@@ -14,6 +14,9 @@ internal interface IBenchClient
 {
     string Name { get; }
 
+    /// <summary>How many messages it can send or receive in one go.</summary>
+    int MostMessages(int qos) => int.MaxValue;
+
     /// <summary>Publishes; disconnects only when the peer has taken everything, for a hasty end can lose what is under way.</summary>
     Task PublishAsync(int port, int count, int payloadSize, int qos, Action waitUntilTaken);
 

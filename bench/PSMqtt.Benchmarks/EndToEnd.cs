@@ -11,7 +11,7 @@ internal static class EndToEnd
 {
     private const int HeldCount = 5000;
 
-    private sealed record Work(string Name, int Count, Func<IBenchClient, int, Task<Measurement>> RunAsync);
+    private sealed record Work(string Name, int QoS, int Count, Func<IBenchClient, int, Task<Measurement>> RunAsync);
 
     /// <param name="filter">Part of the names of the work to do.</param>
     /// <param name="repetitions">How often each client does it.</param>
@@ -74,7 +74,7 @@ internal static class EndToEnd
             {
                 // Slow ones get less to do: what is measured is a rate. The first round is for the compiler.
                 double share = client is MqttNetBenchClient or LibMosquittoBenchClient ? 0.1 : 1;
-                int count = Math.Max(200, (int)(work.Count * scale * share * (i == 0 ? 0.2 : 1)));
+                int count = Math.Clamp((int)(work.Count * scale * share * (i == 0 ? 0.2 : 1)), 200, client.MostMessages(work.QoS));
                 try
                 {
                     Measurement measurement = await work.RunAsync(client, count);
@@ -139,10 +139,10 @@ internal static class EndToEnd
             (0, 16, 3_000_000), (0, 256, 2_000_000), (0, 65_536, 20_000), (1, 16, 500_000), (2, 16, 300_000), (1, 65_536, 10_000),
         })
         {
-            yield return new Work($"publish QoS {qos}, {size} B", count, (client, n) => PublishAsync(client, n, size, qos));
+            yield return new Work($"publish QoS {qos}, {size} B", qos, count, (client, n) => PublishAsync(client, n, size, qos));
         }
 
-        yield return new Work("publish QoS 1, 16 B, one at a time", 20_000, async (client, n) =>
+        yield return new Work("publish QoS 1, 16 B, one at a time", 1, 20_000, async (client, n) =>
         {
             using var server = new BenchServer(BenchServerMode.Sink);
             return await Measurement.TakeAsync(n, () => client.PublishOneByOneAsync(server.Port, n, 16, 1));
@@ -153,7 +153,7 @@ internal static class EndToEnd
             (0, 16, 2_000_000), (0, 65_536, 20_000), (1, 16, 500_000), (1, 256, 500_000), (1, 65_536, 10_000),
         })
         {
-            yield return new Work($"receive QoS {qos}, {size} B", count, async (client, n) =>
+            yield return new Work($"receive QoS {qos}, {size} B", qos, count, async (client, n) =>
             {
                 using var server = new BenchServer(BenchServerMode.Blast, n, size, qos);
                 return await Measurement.TakeAsync(n, async () =>
@@ -166,14 +166,14 @@ internal static class EndToEnd
 
         foreach (int qos in new[] { 0, 1 })
         {
-            yield return new Work($"round trip QoS {qos}, one at a time", 20_000, async (client, n) =>
+            yield return new Work($"round trip QoS {qos}, one at a time", qos, 20_000, async (client, n) =>
             {
                 using var server = new BenchServer(BenchServerMode.Echo);
                 return await Measurement.TakeAsync(n, () => client.RoundTripAsync(server.Port, n, qos));
             });
         }
 
-        yield return new Work("connect, one after the other", 3000, async (client, n) =>
+        yield return new Work("connect, one after the other", 0, 3000, async (client, n) =>
         {
             using var server = new AcceptServer { OneAfterTheOther = true };
             return await Measurement.TakeAsync(n, async () =>

@@ -74,8 +74,7 @@ public sealed class InteroperabilityTests
         const int Count = 3_000;
         await using IRealBroker broker = await RealBroker.StartAsync(kind);
 
-        // Mosquitto 2.0.11 sends as many again with the first acknowledgement, whatever else it has sent.
-        await using MqttClient receiver = await ConnectAsync(Options(broker, version) with { EnforceReceiveMaximum = false });
+        await using MqttClient receiver = await ConnectAsync(broker, version);
         await using MqttClient sender = await ConnectAsync(broker, version);
         MqttSubscription subscription = await receiver.SubscribeAsync("late", MqttQualityOfService.AtLeastOnce, Cancelled);
 
@@ -175,8 +174,13 @@ public sealed class InteroperabilityTests
         Assert.Equal(MqttConnectionState.Connected, right.State);
     }
 
+    /// <summary>
+    /// Receive Maximum is not enforced: mosquitto 2.0.11 sends as many again with the first acknowledgement of a full window, and how slow a consumer has to be
+    /// for that, the load of the machine decides.
+    /// </summary>
     private static MqttClientOptions Options(IRealBroker broker, MqttProtocolVersion? version) => new()
     {
+        EnforceReceiveMaximum = false,
         Servers = [MqttEndpoint.Parse(broker.Uri)],
         ProtocolVersion = version,
         ClientId = $"test-{Guid.NewGuid():N}"[..20],
