@@ -89,9 +89,7 @@ Describe 'the module, for those who install it' {
     It 'has a test file for every cmdlet' {
         $files = [IO.Directory]::GetFiles($PSScriptRoot, '*.Tests.ps1').ForEach({ [IO.Path]::GetFileName($_) })
         foreach ($command in Get-Command -Module PSMqtt -CommandType Cmdlet) {
-            # Broker.Tests.ps1 is about both of these.
-            $name = if ($command.Name -in 'Start-MqttBroker', 'Get-MqttBroker' -and $files -contains 'Broker.Tests.ps1') { 'Broker' } else { $command.Name }
-            $files | Should -Contain "$name.Tests.ps1"
+            $files | Should -Contain "$($command.Name).Tests.ps1"
         }
     }
 
