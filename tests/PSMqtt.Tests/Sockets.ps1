@@ -2,7 +2,7 @@
 
 function Connect-Socket($Broker) {
     $client = [Net.Sockets.TcpClient]::new()
-    $client.ReceiveTimeout = 10000
+    $client.ReceiveTimeout = 60000
     $client.Connect([Net.IPAddress]::Loopback, $Broker.Port)
     $client
 }
