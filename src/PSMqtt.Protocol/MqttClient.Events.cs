@@ -39,7 +39,7 @@ public sealed partial class MqttClient
             lock (_session.Gate)
             {
                 _published += value;
-                _session.Outbound.Ended = (result, error) =>
+                _session.Outbound.Outcomes.Ended = (result, error) =>
                 {
                     var args = new MqttPublishedEventArgs(result, error);
                     _events.Post(() => Invoke(_published, args));
@@ -52,7 +52,7 @@ public sealed partial class MqttClient
             lock (_session.Gate)
             {
                 _published -= value;
-                _session.Outbound.Ended = _published is null ? null : _session.Outbound.Ended;
+                _session.Outbound.Outcomes.Ended = _published is null ? null : _session.Outbound.Outcomes.Ended;
             }
         }
     }

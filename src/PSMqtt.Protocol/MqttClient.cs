@@ -37,7 +37,7 @@ public sealed partial class MqttClient : IAsyncDisposable
         Unclaimed = new MqttSubscription(this, _session, [], new MqttSubscriptionOptions(), "(unclaimed)");
         _session.Unclaimed = Unclaimed;
         _session.Subscriptions.Lost = LoseSubscription;
-        _session.Outbound.Undelivered = RaiseUndelivered;
+        _session.Outbound.Outcomes.Undelivered = RaiseUndelivered;
         _trace = new ClientTrace(options.TimeProvider, _events);
         if (options.Trace is not null)
         {
@@ -111,8 +111,8 @@ public sealed partial class MqttClient : IAsyncDisposable
                     MessagesDropped = _session.MessagesDropped,
                     MessagesUnclaimed = _session.MessagesUnclaimed,
                     MessagesExpired = _session.Outbound.MessagesExpired,
-                    MessagesRejected = _session.Outbound.MessagesRejected,
-                    MessagesUndelivered = _session.Outbound.MessagesUndelivered,
+                    MessagesRejected = _session.Outbound.Outcomes.MessagesRejected,
+                    MessagesUndelivered = _session.Outbound.Outcomes.MessagesUndelivered,
                     MessagesAbandoned = _supervisor.MessagesAbandoned,
                     InFlight = _session.Outbound.InFlight,
                     Queued = _session.Outbound.Queued,

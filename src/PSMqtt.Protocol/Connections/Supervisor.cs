@@ -580,7 +580,7 @@ internal sealed class Supervisor : IDisposable
     /// <summary>Waits for what is in flight, for as long as there is hope.</summary>
     private async Task DrainAsync(TimeSpan timeout, CancellationToken cancellationToken)
     {
-        Task drained = _session.Outbound.WaitUntilDrainedAsync();
+        Task drained = _session.Outbound.Outcomes.WaitUntilDrainedAsync();
         if (drained.IsCompleted)
         {
             return;

@@ -1,3 +1,6 @@
+using System.Text.Unicode;
+using PSMqtt.Protocol.Topics;
+
 namespace PSMqtt.Protocol.Sessions;
 
 /// <summary>A message to be sent, whether it came as an object or as its parts.</summary>
@@ -32,4 +35,27 @@ internal readonly struct OutgoingMessage
     public bool Retain { get; }
 
     public MqttMessageProperties? Properties { get; }
+
+    /// <summary>Checks what any version of MQTT and any server asks of a message.</summary>
+    /// <param name="validTopic">A topic that is known to be valid: most messages have that of the one before.</param>
+    /// <param name="name">The caller's name for the message.</param>
+    /// <exception cref="ArgumentException">The topic, the QoS or the payload is not one MQTT can carry.</exception>
+    public void Validate(string? validTopic, string name)
+    {
+        if (!ReferenceEquals(Topic, validTopic))
+        {
+            TopicName.Validate(Topic, name);
+        }
+
+        if (QoS > MqttQualityOfService.ExactlyOnce)
+        {
+            throw new ArgumentException($"QoS {(int)QoS} does not exist: use 0, 1 or 2.", name);
+        }
+
+        if (Properties is { PayloadFormat: MqttPayloadFormat.Utf8 } && !Utf8.IsValid(Payload.Span))
+        {
+            throw new ArgumentException(
+                $"The message for '{Topic}' says that its payload is text, and the payload is not valid UTF-8. Leave the payload format out.", name);
+        }
+    }
 }

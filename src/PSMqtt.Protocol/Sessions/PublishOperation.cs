@@ -8,13 +8,13 @@ namespace PSMqtt.Protocol.Sessions;
 /// </summary>
 internal sealed class PublishOperation : IValueTaskSource<MqttPublishResult>
 {
-    private readonly OutboundExchanges _owner;
+    private readonly PublishOutcomes _outcomes;
     private ManualResetValueTaskSourceCore<MqttPublishResult> _core = new() { RunContinuationsAsynchronously = true };
     private CancellationTokenRegistration _cancellation;
     private bool _callbackMayRun;
     private bool _awaited;
 
-    public PublishOperation(OutboundExchanges owner) => _owner = owner;
+    public PublishOperation(PublishOutcomes outcomes) => _outcomes = outcomes;
 
     public string Topic { get; private set; } = string.Empty;
 
@@ -102,7 +102,7 @@ internal sealed class PublishOperation : IValueTaskSource<MqttPublishResult>
     }
 
     /// <summary>Its last byte has left.</summary>
-    public void Sent() => _owner.Sent(this);
+    public void Sent() => _outcomes.Sent(this);
 
     public void Succeed(in MqttPublishResult result)
     {
@@ -142,7 +142,7 @@ internal sealed class PublishOperation : IValueTaskSource<MqttPublishResult>
         }
         finally
         {
-            _owner.ReleasedByCaller(this);
+            _outcomes.ReleasedByCaller(this);
         }
     }
 
@@ -194,5 +194,5 @@ internal sealed class PublishOperation : IValueTaskSource<MqttPublishResult>
         return true;
     }
 
-    private void Cancel(CancellationToken token) => _owner.Cancel(this, token);
+    private void Cancel(CancellationToken token) => _outcomes.Cancel(this, token);
 }
