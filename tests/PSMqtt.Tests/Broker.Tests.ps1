@@ -160,6 +160,9 @@ Describe 'the broker, byte by byte' {
         Send-Byte $client 0xE0, 0
         $null = Read-Packet $client
         $client.Dispose()
+        # The session's time begins when the broker has seen the end of the connection.
+        $end = [datetime]::UtcNow.AddSeconds(60)
+        while ($broker.Clients.ClientId -contains 'brief' -and [datetime]::UtcNow -lt $end) { [Threading.Thread]::Sleep(5) }
         [Threading.Thread]::Sleep(1100)
         $client = Open-Client $connect
         try { (Read-Packet $client)[2] | Should -Be 0 }

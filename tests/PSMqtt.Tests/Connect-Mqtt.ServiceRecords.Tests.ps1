@@ -29,7 +29,7 @@ Describe 'Connect-Mqtt by DNS service records' {
         # Answers one question, with records (host, port, priority, weight) or a response code, and writes the name that was asked for.
         function Send-DnsAnswer([hashtable[]] $Records = @(), [int] $Code = 0) {
             $asked = $dns.ReceiveAsync()
-            if (-not $asked.Wait(20000)) { throw 'Nobody has asked.' }
+            if (-not $asked.Wait(60000)) { throw 'Nobody has asked.' }
             $query = $asked.Result.Buffer
             $at = 12
             $labels = while ($query[$at]) {
@@ -88,7 +88,7 @@ Describe 'Connect-Mqtt by DNS service records' {
             @{ Host = 'two.factory.invalid'; Port = 65535; Priority = 10; Weight = 40 }
             @{ Host = 'three.factory.invalid'; Port = 1884; Priority = 300; Weight = 0 }
         ) | Should -Be '_mqtt._tcp.factory.invalid'
-        if (-not $lookup.Wait(20000)) { throw 'There is no result.' }
+        if (-not $lookup.Wait(60000)) { throw 'There is no result.' }
         $lookup.Result.ForEach({ "$($_.Host.TrimEnd('.')) $($_.Port) $($_.Priority) $($_.Weight)" }) |
             Should -Be 'one.factory.invalid 1883 10 60', 'two.factory.invalid 65535 10 40', 'three.factory.invalid 1884 300 0'
     }

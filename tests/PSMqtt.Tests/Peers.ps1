@@ -12,8 +12,8 @@ function Get-PeerUri($Listener) { "mqtt://127.0.0.1:$($Listener.LocalEndpoint.Po
 # The stream of the next client that has connected.
 function Get-PeerClient($Listener) {
     $accepted = $Listener.AcceptTcpClientAsync()
-    if (-not $accepted.Wait(20000)) { throw 'Nobody has connected.' }
-    $accepted.Result.ReceiveTimeout = 20000
+    if (-not $accepted.Wait(60000)) { throw 'Nobody has connected.' }
+    $accepted.Result.ReceiveTimeout = 60000
     $accepted.Result.GetStream()
 }
 
@@ -103,7 +103,7 @@ function Wait-Other($Other) {
 
 # What it has written so far, when that is something.
 function Wait-OtherOutput($Other, [int] $Count = 1) {
-    $until = [datetime]::UtcNow.AddSeconds(30)
+    $until = [datetime]::UtcNow.AddSeconds(60)
     while ($Other.Output.Count -lt $Count) {
         if ([datetime]::UtcNow -gt $until) { throw 'The other runspace has written nothing.' }
         if ($Other.Running.IsCompleted -and $Other.Output.Count -lt $Count) { $null = Wait-Other $Other; throw 'The other runspace has ended.' }

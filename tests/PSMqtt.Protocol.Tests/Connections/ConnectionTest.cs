@@ -19,7 +19,7 @@ public abstract class ConnectionTest : IAsyncDisposable
     internal ManualTime Time { get; } = new();
 
     /// <summary>How long a test waits for what must come at once.</summary>
-    protected static TimeSpan Limit { get; } = TimeSpan.FromSeconds(15);
+    protected static TimeSpan Limit { get; } = TimeSpan.FromSeconds(60);
 
     public virtual async ValueTask DisposeAsync()
     {

@@ -36,7 +36,7 @@ internal sealed class ManualTime : FakeTimeProvider
 
             try
             {
-                await changed.WaitAsync(TimeSpan.FromSeconds(15));
+                await changed.WaitAsync(TimeSpan.FromSeconds(60));
             }
             catch (TimeoutException)
             {

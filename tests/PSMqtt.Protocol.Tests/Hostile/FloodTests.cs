@@ -78,7 +78,7 @@ public sealed class FloodTests
     [InlineData(MqttProtocolVersion.V311, "50020007")]
     public async Task A_peer_that_provokes_answers_and_takes_none_is_not_read_any_more(MqttProtocolVersion version, string packet)
     {
-        await using var server = new ScriptedServer { TimeLimit = TimeSpan.FromSeconds(5) };
+        await using var server = new ScriptedServer { SendLimit = TimeSpan.FromSeconds(5) };
         await using MqttClient client = HostileServerTests.MakeClient(server, version);
         Task<MqttConnectResult> connect = client.ConnectAsync();
         using ScriptedPeer peer = await server.AcceptConnectedAsync();
@@ -137,7 +137,7 @@ public sealed class FloodTests
             Servers = [server.Endpoint],
             ProtocolVersion = version,
             ClientId = "big",
-            ConnectTimeout = TimeSpan.FromSeconds(5),
+            ConnectTimeout = TimeSpan.FromSeconds(10),
         });
         long before = GC.GetTotalAllocatedBytes(precise: true);
         Task<MqttConnectResult> connect = client.ConnectAsync();

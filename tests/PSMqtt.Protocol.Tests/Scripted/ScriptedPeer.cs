@@ -12,6 +12,7 @@ internal sealed class ScriptedPeer : IDisposable
 {
     private readonly Socket _socket;
     private readonly TimeSpan _timeLimit;
+    private readonly TimeSpan _sendLimit;
     private readonly List<string> _log = [];
 
     /// <summary>Bytes that have been read from the client.</summary>
@@ -21,11 +22,12 @@ internal sealed class ScriptedPeer : IDisposable
     private int _end;
     private MqttProtocolVersion? _version;
 
-    public ScriptedPeer(Socket socket, TimeSpan timeLimit)
+    public ScriptedPeer(Socket socket, TimeSpan timeLimit, TimeSpan sendLimit)
     {
         _socket = socket;
         _socket.NoDelay = true;
         _timeLimit = timeLimit;
+        _sendLimit = sendLimit;
     }
 
     /// <summary>The version of the connection: the one that the CONNECT said, unless it was set.</summary>
@@ -157,7 +159,7 @@ internal sealed class ScriptedPeer : IDisposable
     public async Task SendRawAsync(ReadOnlyMemory<byte> bytes)
     {
         AddToLog($"sent {bytes.Length} bytes: {Convert.ToHexString(bytes.Span[..Math.Min(bytes.Length, 40)])}");
-        using var limit = new CancellationTokenSource(_timeLimit);
+        using var limit = new CancellationTokenSource(_sendLimit);
         try
         {
             while (!bytes.IsEmpty)
@@ -168,7 +170,7 @@ internal sealed class ScriptedPeer : IDisposable
         }
         catch (OperationCanceledException exception)
         {
-            throw new ScriptException($"The client took no more bytes for {_timeLimit.TotalSeconds} s.{ReceivedSoFar}", exception);
+            throw new ScriptException($"The client took no more bytes for {_sendLimit.TotalSeconds} s.{ReceivedSoFar}", exception);
         }
     }
 

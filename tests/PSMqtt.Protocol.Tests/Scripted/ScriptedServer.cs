@@ -26,8 +26,11 @@ internal sealed class ScriptedServer : IAsyncDisposable
         _listener.Listen(1024);
     }
 
-    /// <summary>How long a wait may take. Default: 15 seconds. What a script waits for comes at once; the limit only ends a failed test.</summary>
-    public TimeSpan TimeLimit { get; init; } = TimeSpan.FromSeconds(15);
+    /// <summary>How long a wait may take. Default: 60 seconds. What a script waits for comes at once; the limit only ends a failed test.</summary>
+    public TimeSpan TimeLimit { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>How long a peer may wait until the client takes what it is sent. Default: as <see cref="TimeLimit" />.</summary>
+    public TimeSpan? SendLimit { get; init; }
 
     public int Port => ((IPEndPoint)_listener.LocalEndPoint!).Port;
 
@@ -45,7 +48,7 @@ internal sealed class ScriptedServer : IAsyncDisposable
         try
         {
             Socket socket = await _listener.AcceptAsync(limit.Token);
-            var peer = new ScriptedPeer(socket, TimeLimit);
+            var peer = new ScriptedPeer(socket, TimeLimit, SendLimit ?? TimeLimit);
             lock (_peers)
             {
                 _peers.Add(peer);

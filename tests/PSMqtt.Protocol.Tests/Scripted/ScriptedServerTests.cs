@@ -7,7 +7,7 @@ namespace PSMqtt.Protocol.Tests.Scripted;
 
 public sealed class ScriptedServerTests : IAsyncDisposable
 {
-    private readonly ScriptedServer _server = new() { TimeLimit = TimeSpan.FromSeconds(15) };
+    private readonly ScriptedServer _server = new() { TimeLimit = TimeSpan.FromSeconds(60) };
     private readonly Socket _client = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
 
     public async ValueTask DisposeAsync()
@@ -63,7 +63,7 @@ public sealed class ScriptedServerTests : IAsyncDisposable
     [Fact]
     public async Task An_aborted_peer_resets_and_a_wait_that_gets_nothing_ends_at_its_limit()
     {
-        await using var impatient = new ScriptedServer { TimeLimit = TimeSpan.FromMilliseconds(50) };
+        await using var impatient = new ScriptedServer { TimeLimit = TimeSpan.FromSeconds(1) };
         await _client.ConnectAsync(IPAddress.Loopback, impatient.Port);
         using ScriptedPeer peer = await impatient.AcceptAsync();
         var exception = await Assert.ThrowsAsync<ScriptException>(() => peer.ExpectAsync<ConnectPacket>());

@@ -8,7 +8,7 @@ namespace PSMqtt.Protocol.Tests.Sessions;
 public abstract class SessionTest : IAsyncDisposable
 {
     /// <summary>Only ends a failed test: what is waited for comes at once.</summary>
-    private static readonly TimeSpan s_timeLimit = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan s_timeLimit = TimeSpan.FromSeconds(60);
 
     private readonly List<MqttClient> _clients = [];
 
