@@ -1,4 +1,3 @@
-using System.Threading.Channels;
 using PSMqtt.Protocol.Packets;
 using PSMqtt.Protocol.Sessions;
 using PSMqtt.Protocol.Transports;
@@ -21,16 +20,14 @@ internal sealed class Supervisor : IDisposable
     private readonly ClientTrace _trace;
     private readonly TimeProvider _timeProvider;
     private readonly Connector _connector;
+    private readonly SessionHistory _history;
+    private readonly ServerSession _serverSession;
 
     private CancellationTokenSource _stop = new();
     private CancellationTokenSource _hurry = new();
     private Connection? _connection;
     private Task _run = Task.CompletedTask;
     private Task<Task>? _disconnect;
-    private bool _isRestored;
-    private Task<SessionContents>? _opening;
-    private bool _hasSession;
-    private bool _isInherited;
     private bool _isStarted;
     private bool _isClosing;
     private bool _isRetired;
@@ -60,6 +57,8 @@ internal sealed class Supervisor : IDisposable
         _trace = trace;
         _timeProvider = options.TimeProvider;
         _connector = new Connector(options, trace);
+        _history = new SessionHistory(options, session);
+        _serverSession = new ServerSession(options, session, _history, _connector, trace);
     }
 
     public MqttConnectionState State { get; private set; }
@@ -163,52 +162,9 @@ internal sealed class Supervisor : IDisposable
     }
 
     /// <summary>Authenticates again on the open connection.</summary>
-    public async Task ReauthenticateAsync(TimeSpan timeout, CancellationToken cancellationToken)
-    {
-        Connection connection = _connection ?? throw new InvalidOperationException("There is no connection to authenticate again on.");
-        if (_options.Authentication is not { } authentication || connection.Limits.ProtocolVersion != MqttProtocolVersion.V500)
-        {
-            throw new InvalidOperationException("Authenticating again needs MQTT 5.0 and an authentication method in the options [MQTT-4.12.1-1].");
-        }
-
-        var steps = Channel.CreateBounded<AuthPacket>(new BoundedChannelOptions(1) { SingleReader = true });
-        if (!connection.TryBeginAuthentication(steps.Writer))
-        {
-            throw new InvalidOperationException("An authentication is under way already.");
-        }
-
-        using var time = new CancellationTokenSource(timeout, _timeProvider);
-        using var both = CancellationTokenSource.CreateLinkedTokenSource(time.Token, cancellationToken);
-        try
-        {
-            await ReauthenticateAsync(connection, authentication, steps.Reader, both.Token).ConfigureAwait(false);
-            connection.EndAuthentication();
-        }
-        catch (ChannelClosedException e)
-        {
-            ConnectionEnd? end = connection.End;
-            throw new MqttConnectException(
-                MqttConnectPhase.Handshake,
-                MqttConnectFailure.AuthenticationFailed,
-                $"The connection ended instead of being authenticated again. {end?.Explanation}",
-                end?.Error ?? e)
-            { ReasonCode = end?.ReasonCode, Server = connection.Limits.Server };
-        }
-        catch (OperationCanceledException)
-        {
-            connection.AbandonAuthentication();
-            cancellationToken.ThrowIfCancellationRequested();
-            throw new TimeoutException($"The server did not answer the authentication within {timeout.TotalSeconds:0.#} s.");
-        }
-        catch (Exception e)
-        {
-            // A server that cannot prove itself is not to be talked to any longer.
-            var end = new ConnectionEnd { Error = e, Explanation = $"The connection was closed, because authenticating again failed. {e.Message}" };
-            MqttReasonCode code = (e as MqttProtocolException)?.ReasonCode ?? MqttReasonCode.UnspecifiedError;
-            await connection.CloseAsync(end, new DisconnectPacket { ReasonCode = code }).ConfigureAwait(false);
-            throw;
-        }
-    }
+    public Task ReauthenticateAsync(TimeSpan timeout, CancellationToken cancellationToken) => _connection is { } connection
+        ? new Reauthentication(_options, _session).RunAsync(connection, timeout, cancellationToken)
+        : Task.FromException(new InvalidOperationException("There is no connection to authenticate again on."));
 
     /// <summary>From now on no connection is begun. Under the lock.</summary>
     public void Retire() => _isRetired = true;
@@ -217,51 +173,6 @@ internal sealed class Supervisor : IDisposable
     {
         _stop.Dispose();
         _hurry.Dispose();
-    }
-
-    private async Task ReauthenticateAsync(
-        Connection connection, IEnhancedAuthentication authentication, ChannelReader<AuthPacket> steps, CancellationToken cancellationToken)
-    {
-        ReadOnlyMemory<byte>? data = await ConnectRequest.AskAsync(authentication.BeginAsync, cancellationToken).ConfigureAwait(false);
-        SendAuth(connection, MqttReasonCode.ReAuthenticate, authentication.Method, data);
-        while (true)
-        {
-            AuthPacket step = await steps.ReadAsync(cancellationToken).ConfigureAwait(false);
-            if (step.Method != authentication.Method)
-            {
-                throw new MqttProtocolException(
-                    MqttReasonCode.ProtocolError, "MQTT-4.12.0-5", "The server answered with another authentication method.");
-            }
-
-            switch (step.ReasonCode)
-            {
-                case MqttReasonCode.Success:
-                    await authentication.CompleteAsync(step.Data, cancellationToken).ConfigureAwait(false);
-                    return;
-                case MqttReasonCode.ContinueAuthentication:
-                    data = await ConnectRequest.AskAsync(token => authentication.ContinueAsync(step.Data, token), cancellationToken).ConfigureAwait(false);
-                    SendAuth(connection, MqttReasonCode.ContinueAuthentication, authentication.Method, data);
-                    break;
-                default:
-                    throw new MqttProtocolException(
-                        MqttReasonCode.ProtocolError,
-                        "MQTT-4.12.0-2",
-                        $"The server answered an authentication with {step.ReasonCode}, which only a client may send.");
-            }
-        }
-    }
-
-    private void SendAuth(Connection connection, MqttReasonCode code, string method, ReadOnlyMemory<byte>? data)
-    {
-        lock (_session.Gate)
-        {
-            new AuthPacket { ReasonCode = code, Method = method, Data = data?.ToArray() }.Write(connection.Writer.Output, MqttProtocolVersion.V500);
-        }
-
-        _session.Flush();
-
-        // A reader that waits for a slow consumer must read the answer.
-        _session.RoomMade();
     }
 
     private CancellationToken Begin(Func<CancellationToken, Task> run)
@@ -274,7 +185,7 @@ internal sealed class Supervisor : IDisposable
                 throw new InvalidOperationException("The client is connected, or connecting, already: disconnect first.");
             }
 
-            OpenStore();
+            _history.OpenStore();
             _isStarted = true;
             _disconnect = null;
             _isClosing = false;
@@ -285,7 +196,7 @@ internal sealed class Supervisor : IDisposable
             _hurry.Dispose();
             _hurry = new CancellationTokenSource();
             State = MqttConnectionState.Connecting;
-            if (_isRestored)
+            if (_history.IsRestored)
             {
                 _session.Outbound.Open();
             }
@@ -293,35 +204,6 @@ internal sealed class Supervisor : IDisposable
             _run = run(_stop.Token);
             return _stop.Token;
         }
-    }
-
-    /// <summary>Begins to read what an earlier client has left, before anything new is accepted: its messages come first. Under the lock.</summary>
-    private void OpenStore()
-    {
-        if (_isRestored || _options.SessionStore is not { } store)
-        {
-            _isRestored = true;
-            return;
-        }
-
-        ValueTask<SessionContents> opening = store.OpenAsync(_options.ClientId, CancellationToken.None);
-        if (opening.IsCompleted)
-        {
-            Restore(opening.GetAwaiter().GetResult());
-        }
-        else
-        {
-            _opening = opening.AsTask();
-        }
-    }
-
-    /// <summary>Takes up what an earlier client has left. Under the lock.</summary>
-    private void Restore(SessionContents contents)
-    {
-        _session.Restore(contents);
-        _hasSession |= contents.Messages.Count + contents.InboundIdentifiers.Count + contents.Subscriptions.Count > 0;
-        _isInherited |= _hasSession;
-        _isRestored = true;
     }
 
     private async Task SuperviseAsync(Connection? connection, CancellationToken stop)
@@ -452,32 +334,14 @@ internal sealed class Supervisor : IDisposable
 
     private async Task<Connection> EstablishAsync(CancellationToken cancellationToken)
     {
-        if (!_isRestored)
-        {
-            SessionContents contents = await _opening!.WaitAsync(cancellationToken).ConfigureAwait(false);
-            lock (_session.Gate)
-            {
-                Restore(contents);
-                _session.Outbound.Open();
-            }
-        }
-
-        bool wantsFreshSession = _options is { CleanStart: true, PersistentSession: true } && !_hasSession;
-        (HandshakeResult result, MqttEndpoint server, ConnectPacket request) =
-            await HandshakeAsync(wantsFreshSession, cancellationToken).ConfigureAwait(false);
-        if (wantsFreshSession && request.ProtocolVersion != MqttProtocolVersion.V500)
-        {
-            // Before 5.0 a clean session is never kept: the old one is removed by a connection of its own.
-            await EndCleanSessionAsync(result, request, cancellationToken).ConfigureAwait(false);
-            (result, server, request) = await HandshakeAsync(false, cancellationToken).ConfigureAwait(false);
-        }
-
+        await _history.RestoreAsync(cancellationToken).ConfigureAwait(false);
+        (HandshakeResult result, MqttEndpoint server, ConnectPacket request, bool isSessionPresent) =
+            await _serverSession.BeginAsync(cancellationToken).ConfigureAwait(false);
         MqttConnectResult limits = ConnectRequest.Negotiate(_options, server, request, result.Answer);
         var connection = new Connection(_options, _session, result.Transport, result.Buffer, limits, _trace);
 
-        // MQTT 3.1 does not say whether there is a session: what it kept is assumed, and the subscriptions are made again to be sure.
-        bool isUntold = request.ProtocolVersion == MqttProtocolVersion.V310;
-        bool isSessionPresent = isUntold ? !request.CleanStart && !wantsFreshSession : limits.SessionPresent;
+        // MQTT 3.1 does not say whether there is a session: the subscriptions are made again to be sure.
+        bool hasSubscriptions = isSessionPresent && request.ProtocolVersion != MqttProtocolVersion.V310;
         lock (_session.Gate)
         {
             if (_isClosing || cancellationToken.IsCancellationRequested)
@@ -486,41 +350,18 @@ internal sealed class Supervisor : IDisposable
                 throw new OperationCanceledException("The client was disconnected while it connected.", cancellationToken);
             }
 
-            _isInherited = isSessionPresent && (_isInherited || !_hasSession);
-            _hasSession = true;
+            _history.Attached(isSessionPresent);
             _connection = connection;
             _bytesSent += result.BytesSent;
             Limits = limits;
             LastError = null;
             SetState(MqttConnectionState.Connected);
-            _session.Attach(connection.Writer, limits, isSessionPresent, _isInherited, isSessionPresent && !isUntold);
+            _session.Attach(connection.Writer, limits, isSessionPresent, _history.IsInherited, hasSubscriptions);
         }
 
         Raise(ConnectionStep.Connected, ConnectionStory.Connected(limits), null, result: limits);
         _trace.Step(() => ConnectionStory.Limits(limits));
         return connection;
-    }
-
-    private Task<(HandshakeResult Result, MqttEndpoint Server, ConnectPacket Connect)> HandshakeAsync(
-        bool isFresh, CancellationToken cancellationToken) =>
-        _connector.ConnectAsync(
-            (server, version, clientId, token) => ConnectRequest.MakeAsync(
-                _options, server, version, clientId, isFresh || IsCleanStart(version), token),
-            cancellationToken);
-
-    private bool IsCleanStart(MqttProtocolVersion version) => version == MqttProtocolVersion.V500
-        ? _options.CleanStart && !_hasSession
-        : !_options.PersistentSession;
-
-    private async Task EndCleanSessionAsync(HandshakeResult result, ConnectPacket request, CancellationToken cancellationToken)
-    {
-        var output = new OutgoingBytes();
-        var packet = new DisconnectPacket { SessionExpirySeconds = request.SessionExpirySeconds is null ? null : 0 };
-        packet.Write(output, request.ProtocolVersion);
-        _trace.Packets(MqttTraceKind.Sent, output.Written, request.ProtocolVersion);
-        await result.Transport.SendAsync(output.Written, cancellationToken).ConfigureAwait(false);
-        await result.Transport.ShutdownAsync(cancellationToken).ConfigureAwait(false);
-        await result.Transport.DisposeAsync().ConfigureAwait(false);
     }
 
     private async Task StopAsync(MqttDisconnectOptions options, CancellationToken cancellationToken)
@@ -558,7 +399,7 @@ internal sealed class Supervisor : IDisposable
             await WaitForRunAsync().ConfigureAwait(false);
             if (options.Discard)
             {
-                await DiscardAsync(connection is not null, cancellationToken).ConfigureAwait(false);
+                await _serverSession.DiscardAsync(Limits, connection is not null, cancellationToken).ConfigureAwait(false);
             }
         }
         finally
@@ -566,7 +407,7 @@ internal sealed class Supervisor : IDisposable
             lock (_session.Gate)
             {
                 _isStarted = false;
-                ForgetSession(keepsSession);
+                _history.Forget(keepsSession);
                 State = MqttConnectionState.Disconnected;
                 _ended(null);
             }
@@ -609,30 +450,6 @@ internal sealed class Supervisor : IDisposable
         }
     }
 
-    /// <summary>Forgets the session on both sides.</summary>
-    private async Task DiscardAsync(bool hasToldServer, CancellationToken cancellationToken)
-    {
-        bool is5 = Limits?.ProtocolVersion is MqttProtocolVersion.V500;
-        bool mayBeKept = is5 ? !hasToldServer && _hasSession : _options.PersistentSession && Limits is not null;
-        if (mayBeKept)
-        {
-            // Before 5.0 only a clean session removes one that is kept; and where no DISCONNECT could be said, nothing else does.
-            (HandshakeResult result, _, ConnectPacket request) = await HandshakeAsync(true, cancellationToken).ConfigureAwait(false);
-            await EndCleanSessionAsync(result, request, cancellationToken).ConfigureAwait(false);
-        }
-
-        lock (_session.Gate)
-        {
-            _session.Inbound.Forget();
-            _options.SessionStore?.Append(new SessionChange(SessionChangeKind.Cleared));
-        }
-
-        if (_options.SessionStore is { } store)
-        {
-            await store.FlushAsync(cancellationToken).ConfigureAwait(false);
-        }
-    }
-
     private void Detach(Connection connection)
     {
         lock (_session.Gate)
@@ -658,19 +475,9 @@ internal sealed class Supervisor : IDisposable
             State = MqttConnectionState.Disconnected;
             _isStarted = false;
             CloseSession(reason, KeepsMessages, keepsSubscriptions: true);
-            ForgetSession(_options.PersistentSession || Limits is null);
+            _history.Forget(_options.PersistentSession || Limits is null);
             _ended(reason);
         }
-    }
-
-    /// <summary>
-    /// No connection uses the session any more. Where the server keeps it, it keeps subscriptions that have ended here: their messages are those of an
-    /// inherited session, if there is another connection.
-    /// </summary>
-    private void ForgetSession(bool isKept)
-    {
-        _isInherited = isKept && _hasSession;
-        _hasSession &= isKept;
     }
 
     private void CloseSession(Exception? reason, bool keepExchanges, bool keepsSubscriptions)
