@@ -3,15 +3,6 @@
 BeforeAll {
     . "$PSScriptRoot/TestSetup.ps1"
 
-    # Waits for what happens on another thread.
-    function Wait-Until([scriptblock] $Condition) {
-        $end = [datetime]::UtcNow.AddSeconds(60)
-        while (-not (& $Condition)) {
-            if ([datetime]::UtcNow -gt $end) { throw "This has not come true: $Condition" }
-            [Threading.Thread]::Sleep(5)
-        }
-    }
-
     $quick = New-MqttConnectionOption -ReconnectDelay 0.01 -ReconnectDelayMaximum 0.05
 }
 
@@ -105,7 +96,7 @@ Describe 'a broker that is told to' {
 
     It 'drop the CONNACK: connecting times out' {
         $fault = $broker.DropAcknowledgement('ConnAck', 1)
-        { Connect-Mqtt $broker.Uri -TimeoutSeconds 1 -NoReconnect -ErrorAction Stop } | Should -Throw -ErrorId 'MqttNoResponse,*'
+        { Connect-Mqtt $broker.Uri -TimeoutSeconds 3 -NoReconnect -ErrorAction Stop } | Should -Throw -ErrorId 'MqttNoResponse,*'
         $fault.Hits | Should -Be 1
     }
 
@@ -166,7 +157,7 @@ Describe 'a broker that is told to' {
         $silence = $broker.GoSilent()
         Send-MqttMessage t held -QoS 1 -NoWait
         Wait-Until { $silence.Hits -gt 0 }
-        { Connect-Mqtt $broker.Uri -TimeoutSeconds 1 -NoReconnect -ErrorAction Stop } | Should -Throw -ErrorId 'MqttNoResponse,*'
+        { Connect-Mqtt $broker.Uri -TimeoutSeconds 3 -NoReconnect -ErrorAction Stop } | Should -Throw -ErrorId 'MqttNoResponse,*'
         $silence.Dispose()
         (Receive-MqttMessage -Subscription $all -Count 1 -TimeoutSeconds 60).Text | Should -Be 'held'
     }

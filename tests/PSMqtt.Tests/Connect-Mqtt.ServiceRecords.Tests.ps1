@@ -54,7 +54,7 @@ Describe 'Connect-Mqtt by DNS service records' {
             $runspace = New-OtherRunspace
             try {
                 # With all that an attempt needs to be the only one: each asks anew.
-                $other = Start-Other $runspace 'param($uri) try { (Connect-Mqtt $uri -ClientId ways -ProtocolVersion 5.0 -TimeoutSeconds 20 -ErrorAction Stop).Server } catch { $_.FullyQualifiedErrorId; "$_" }' $Uri
+                $other = Start-Other $runspace 'param($uri) try { (Connect-Mqtt $uri -ClientId ways -ProtocolVersion 5.0 -TimeoutSeconds 60 -ErrorAction Stop).Server } catch { $_.FullyQualifiedErrorId; "$_" }' $Uri
                 $script:askedFor = Send-DnsAnswer $Records $Code
                 Wait-Other $other
             }
@@ -106,7 +106,7 @@ Describe 'Connect-Mqtt by DNS service records' {
         $runspace = New-OtherRunspace
         try {
             $other = Start-Other $runspace @'
-                $connection = Connect-Mqtt mqtt+srv://factory.invalid -ClientId trip -ProtocolVersion 5.0 -TimeoutSeconds 20 -ErrorAction Stop
+                $connection = Connect-Mqtt mqtt+srv://factory.invalid -ClientId trip -ProtocolVersion 5.0 -TimeoutSeconds 60 -ErrorAction Stop
                 $subscription = Register-MqttSubscription 'trip/#' -QoS 2
                 Send-MqttMessage trip/1 hello -QoS 2
                 Receive-MqttMessage -Subscription $subscription -Count 1 -TimeoutSeconds 60
@@ -126,7 +126,7 @@ Describe 'Connect-Mqtt by DNS service records' {
     ) {
         $runspace = New-OtherRunspace
         try {
-            $other = Start-Other $runspace 'param($parameters) try { Connect-Mqtt @parameters -ClientId ways -ProtocolVersion 5.0 -TimeoutSeconds 20 -ErrorAction Stop } catch { $_.FullyQualifiedErrorId }' $parameters
+            $other = Start-Other $runspace 'param($parameters) try { Connect-Mqtt @parameters -ClientId ways -ProtocolVersion 5.0 -TimeoutSeconds 60 -ErrorAction Stop } catch { $_.FullyQualifiedErrorId }' $parameters
             Send-DnsAnswer @{ Host = 'localhost'; Port = $broker.Port; Priority = 1; Weight = 0 } | Should -Be '_secure-mqtt._tcp.factory.invalid'
             Wait-Other $other | Should -Be 'MqttPeerSpeaksNoTls,PSMqtt.Commands.ConnectMqttCommand'
         }

@@ -142,7 +142,7 @@ Describe 'Connect-Mqtt over TLS' {
         if ($password) { $parameters.CertificatePassword = New-Secret $password }
         $peer = New-Peer
         try {
-            $thrown = { Connect-Mqtt "mqtts://localhost:$($peer.LocalEndpoint.Port)" -TimeoutSeconds 20 @parameters -ErrorAction Stop } |
+            $thrown = { Connect-Mqtt "mqtts://localhost:$($peer.LocalEndpoint.Port)" -TimeoutSeconds 60 @parameters -ErrorAction Stop } |
                 Should -Throw -ErrorId "$id,PSMqtt.Commands.ConnectMqttCommand" -PassThru
             $thrown.ErrorDetails.RecommendedAction | Should -Not -BeNullOrEmpty
             "$($thrown | Format-List * -Force | Out-String)" | Should -Not -BeLike '*other*secret*'
@@ -320,7 +320,7 @@ Describe 'Connect-Mqtt over TLS' {
     It 'reports a server that speaks no TLS' {
         $broker = Start-MqttBroker
         try {
-            { Connect-Mqtt "mqtts://127.0.0.1:$($broker.Port)" -TimeoutSeconds 5 -ErrorAction Stop } | Should -Throw -ErrorId 'MqttPeerSpeaksNoTls,PSMqtt.Commands.ConnectMqttCommand'
+            { Connect-Mqtt "mqtts://127.0.0.1:$($broker.Port)" -TimeoutSeconds 60 -ErrorAction Stop } | Should -Throw -ErrorId 'MqttPeerSpeaksNoTls,PSMqtt.Commands.ConnectMqttCommand'
         }
         finally { $broker | Stop-MqttBroker }
     }

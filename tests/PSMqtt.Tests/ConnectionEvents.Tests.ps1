@@ -8,14 +8,6 @@ Describe 'events of a connection' {
         $null = Connect-Mqtt $broker.Uri -Name main
         $subscribers = [Collections.Generic.List[object]]::new()
 
-        function Wait-Until([scriptblock] $Condition) {
-            $until = [datetime]::UtcNow.AddSeconds(30)
-            while (-not (& $Condition)) {
-                if ([datetime]::UtcNow -gt $until) { throw "It has not come to be: $Condition" }
-                $null = [Threading.Thread]::Yield()
-            }
-        }
-
         # Register-ObjectEvent -SupportEvent, which is not there without the shell.
         function Add-Handler($Connection, $Name, $Data, [scriptblock] $Action) {
             $subscribers.Add($ExecutionContext.Events.SubscribeEvent($Connection, $Name, "test.$Name.$([guid]::NewGuid())", $Data, $Action, $true, $false))

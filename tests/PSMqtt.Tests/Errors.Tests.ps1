@@ -40,7 +40,7 @@ Describe 'errors' {
         @{ id = 'MqttConnectionRefused'; run = { Connect-Mqtt $nowhere } }
         @{ id = 'MqttConnectionRefused'; run = { Send-MqttMessage t x -Server $nowhere } }
         @{ id = 'MqttConnectionRefused'; run = { 'x' | Send-MqttMessage -Topic t -Server $nowhere } }
-        @{ id = 'MqttNoResponse'; run = { Connect-Mqtt (Get-PeerUri $silent) -TimeoutSeconds 0.2 } }
+        @{ id = 'MqttNoResponse'; run = { Connect-Mqtt (Get-PeerUri $silent) -TimeoutSeconds 2 } }
         @{ id = 'MqttConnectRefused'; run = { Connect-Mqtt (New-Faulty { $args[0].RefuseConnection('ServerBusy') }) } }
         @{ id = 'MqttBadCredentials'; run = { Connect-Mqtt (New-Faulty { $args[0].RefuseConnection('NotAuthorized') }) } }
         @{ id = 'MqttClientIdRefused'; run = { Connect-Mqtt (New-Faulty { $args[0].RefuseConnection('ClientIdentifierNotValid') }) -ClientId x } }
@@ -61,7 +61,7 @@ Describe 'errors' {
         @{ id = 'MqttReceiveTimeout'; run = { Receive-MqttMessage -Subscription $queue -Count 1 -TimeoutSeconds 0 } }
         @{ id = 'MqttReceiveTimeout'; run = { Receive-MqttMessage errors/none -Until { $true } -TimeoutSeconds 0.1 -Connection main } }
         @{ id = 'MqttReceiveTimeout'; run = { Receive-MqttMessage -Count 1 -TimeoutSeconds 0.1 -Connection main } }
-        @{ id = 'MqttRequestTimeout'; run = { Invoke-MqttRequest errors/nobody x -TimeoutSeconds 0.2 -Connection main } }
+        @{ id = 'MqttRequestTimeout'; run = { Invoke-MqttRequest errors/nobody x -TimeoutSeconds 1 -Connection main } }
         @{ id = 'MqttConnectionLost'; run = {
                 $null = New-Faulty { } @{ Connect = 0 }
                 $null = Connect-Mqtt $script:faulty.Uri -Name faulty -NoReconnect

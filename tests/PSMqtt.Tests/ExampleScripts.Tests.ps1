@@ -82,7 +82,7 @@ Describe 'running' -Tag RequiresPwsh {
             $run.Errors | Should -BeNullOrEmpty
             $run.ExitCode | Should -Be 0
             $broker.PublishedCount | Should -BeGreaterThan 0
-            $broker.ClientCount | Should -Be 0
+            Wait-Until { $broker.ClientCount -eq 0 }
             $watch = Connect-Mqtt $broker.Uri -Name watch
             $left = Receive-MqttMessage '#' -TimeoutSeconds 1 -Connection $watch
             $left | Should -BeNullOrEmpty

@@ -75,7 +75,7 @@ Describe 'the module, for those who install it' {
             $shell.Streams.Error.Count | Should -Be 0 -Because "$($shell.Streams.Error)"
             $said.Count | Should -Be 2
             $said | Should -BeLike '0 cmdlets, *'
-            $broker.Clients.ClientId | Should -Not -Contain 'removed'
+            Wait-Until { 'removed' -notin $broker.Clients.ClientId }
             (Get-MqttBroker).Name | Should -Not -Contain 'inside1'
             (Get-MqttBroker).Name | Should -Not -Contain 'inside2'
         }

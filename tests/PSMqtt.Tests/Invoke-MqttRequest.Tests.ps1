@@ -99,7 +99,7 @@ Describe 'Invoke-MqttRequest' {
 
     Context 'without a reply' {
         It 'is an error that carries the request, and the next one is asked all the same' {
-            $replies = 'silent', 'hello' | ForEach-Object { Invoke-MqttRequest "device/$(if ($_ -eq 'hello') { 'echo' } else { $_ })" $_ -TimeoutSeconds 2 -Connection main -ErrorAction SilentlyContinue -ErrorVariable +problem }
+            $replies = 'silent', 'hello' | ForEach-Object { Invoke-MqttRequest "device/$(if ($_ -eq 'hello') { 'echo' } else { $_ })" $_ -TimeoutSeconds $(if ($_ -eq 'hello') { 60 } else { 1 }) -Connection main -ErrorAction SilentlyContinue -ErrorVariable +problem }
             $replies.Text | Should -Be 're: hello'
             $problem.Count | Should -Be 1
             $problem[0].FullyQualifiedErrorId | Should -Be 'MqttRequestTimeout,PSMqtt.Commands.InvokeMqttRequestCommand'
@@ -108,7 +108,7 @@ Describe 'Invoke-MqttRequest' {
         }
 
         It 'says that nobody listens, where the broker says so' {
-            Invoke-MqttRequest nobody/there x -QoS 1 -TimeoutSeconds 0.5 -Connection main -ErrorAction SilentlyContinue -ErrorVariable problem
+            Invoke-MqttRequest nobody/there x -QoS 1 -TimeoutSeconds 3 -Connection main -ErrorAction SilentlyContinue -ErrorVariable problem
             "$problem" | Should -BeLike '*nobody is subscribed*'
         }
 

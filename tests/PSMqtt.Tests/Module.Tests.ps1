@@ -48,7 +48,7 @@ Describe 'the module' {
         $runspace = New-OtherRunspace
         try {
             $null = Wait-Other (Start-Other $runspace 'param($uri) $null = Connect-Mqtt $uri -ClientId removed; Remove-Module PSMqtt' $broker.Uri)
-            $broker.Clients.ClientId | Should -Not -Contain 'removed'
+            Wait-Until { 'removed' -notin $broker.Clients.ClientId }
             $script = 'param($path, $uri) Import-Module $path; (Connect-Mqtt $uri).State; @(Get-MqttConnection).Count'
             Wait-Other (Start-Other $runspace $script $modulePath, $broker.Uri) | Should -Be 'Connected', 1
         }

@@ -62,14 +62,6 @@ BeforeAll {
         Wait-Until { $connection.State -eq 'Connected' }
         $stream
     }
-
-    function Wait-Until([scriptblock] $Condition) {
-        $until = [datetime]::UtcNow.AddSeconds(60)
-        while (-not (& $Condition)) {
-            if ([datetime]::UtcNow -gt $until) { throw "It has not come to be: $Condition" }
-            $null = [Threading.Thread]::Yield()
-        }
-    }
 }
 
 Describe 'what a parameter puts into CONNECT' {

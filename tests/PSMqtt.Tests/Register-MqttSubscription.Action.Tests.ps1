@@ -4,15 +4,6 @@ Describe 'Register-MqttSubscription -Action' {
         . "$PSScriptRoot/Peers.ps1"
         $broker = Start-MqttBroker
         $connection = Connect-Mqtt $broker.Uri -Name main
-
-        # Waits, as a script at work does, until a condition holds. Actions run meanwhile.
-        function Wait-Until([scriptblock] $Condition) {
-            $until = [datetime]::UtcNow.AddSeconds(30)
-            while (-not (& $Condition)) {
-                if ([datetime]::UtcNow -gt $until) { throw "It has not come to be: $Condition" }
-                $null = [Threading.Thread]::Yield()
-            }
-        }
     }
 
     AfterAll {

@@ -36,7 +36,7 @@ Describe 'secrets' {
             $subscription = Register-MqttSubscription secret/#
             $subscription
             Send-MqttMessage secret/topic text -QoS 1 -PassThru
-            Receive-MqttMessage -Subscription $subscription -Count 1 -TimeoutSeconds 20
+            Receive-MqttMessage -Subscription $subscription -Count 1 -TimeoutSeconds 60
             $connection.Client.Options
             $connection.Client.Options.Servers
             $connection.Client.ConnectResult
@@ -67,7 +67,7 @@ Describe 'secrets' {
         $other = Start-Other $runspace '
             param($server, $proxy, $credential, $trace)
             $VerbosePreference = $DebugPreference = "Continue"
-            try { Connect-Mqtt $server -TimeoutSeconds 20 -Option (New-MqttConnectionOption -TracePath $trace -Proxy $proxy -ProxyCredential $credential) *>&1 }
+            try { Connect-Mqtt $server -TimeoutSeconds 60 -Option (New-MqttConnectionOption -TracePath $trace -Proxy $proxy -ProxyCredential $credential) *>&1 }
             catch { $_ }' $inUri.Server, "http://127.0.0.1:$($proxy.LocalEndpoint.Port)", $credential, $trace
         $stream = Get-PeerClient $proxy
         $request = [Text.StringBuilder]::new()
@@ -217,7 +217,7 @@ Describe 'objects with secrets' {
     }
 
     It 'Get-Error does not show <_>' -Tag RequiresPwsh -ForEach 'a header', 'a proxy URI', 'a proxy credential', 'the server URI', 'a credential', 'a password', 'a credential script', 'a private key' {
-        $connect = [scriptblock]::Create("$($connections[$_])".Replace('-NoWait', '-NoReconnect -TimeoutSeconds 20 -ErrorAction Stop'))
+        $connect = [scriptblock]::Create("$($connections[$_])".Replace('-NoWait', '-NoReconnect -TimeoutSeconds 60 -ErrorAction Stop'))
         try { & $connect 3>$null; throw 'It is not refused.' }
         catch { $failure = $_ }
         $failure.FullyQualifiedErrorId | Should -BeLike 'Mqtt*'

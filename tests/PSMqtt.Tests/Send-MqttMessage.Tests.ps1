@@ -123,7 +123,7 @@ Describe 'Send-MqttMessage' {
 
     It 'has a message kept by the broker with -Retain' {
         Send-MqttMessage kept/here 'for later' -Retain -QoS 1
-        $message = Receive-MqttMessage 'kept/#' -Count 1 -TimeoutSeconds 20
+        $message = Receive-MqttMessage 'kept/#' -Count 1 -TimeoutSeconds 60
         $message.Text | Should -Be 'for later'
         $message.Retain | Should -BeTrue
     }

@@ -32,7 +32,7 @@ Describe 'what a cmdlet tells' {
         $peer = New-Peer
         $runspace = New-OtherRunspace
         try {
-            $script = 'param($uri) Connect-Mqtt $uri -Verbose -TimeoutSeconds 20 4>&1 | ForEach-Object { "$_" }; Disconnect-Mqtt -TimeoutSeconds 0'
+            $script = 'param($uri) Connect-Mqtt $uri -Verbose -TimeoutSeconds 60 4>&1 | ForEach-Object { "$_" }; Disconnect-Mqtt -TimeoutSeconds 0'
             $other = Start-Other $runspace $script (Get-PeerUri $peer)
             $stream = Get-PeerClient $peer
             $null = Wait-PeerPacket $stream 'CONNECT'
@@ -79,7 +79,7 @@ Describe 'what a cmdlet tells' {
         @{ name = 'Send-MqttMessage -Server'; expected = '*-> CONNECT*-> PUBLISH *<- PUBACK*-> DISCONNECT*'; run = { Send-MqttMessage debug/t x -QoS 1 -Server $broker.Uri -Debug } }
         @{ name = 'Register-MqttSubscription'; expected = "-> SUBSCRIBE*'debug/r'*<- SUBACK*"; run = { $null = Register-MqttSubscription debug/r -Connection main -Debug } }
         @{ name = 'Unregister-MqttSubscription'; expected = "-> UNSUBSCRIBE*'debug/r'*<- UNSUBACK*"; run = { Unregister-MqttSubscription -Topic debug/r -Connection main -Debug } }
-        @{ name = 'Invoke-MqttRequest'; expected = '-> SUBSCRIBE*<- SUBACK*-> PUBLISH *'; run = { Invoke-MqttRequest debug/q x -TimeoutSeconds 0.5 -Connection main -ErrorAction Ignore -Debug } }
+        @{ name = 'Invoke-MqttRequest'; expected = '-> SUBSCRIBE*<- SUBACK*-> PUBLISH *'; run = { Invoke-MqttRequest debug/q x -TimeoutSeconds 2 -Connection main -ErrorAction Ignore -Debug } }
         @{
             name = 'Receive-MqttMessage'; expected = '-> SUBSCRIBE*<- PUBLISH *'
             run = {

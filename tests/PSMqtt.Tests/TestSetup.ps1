@@ -7,3 +7,12 @@ if (-not [IO.File]::Exists($modulePath)) {
 }
 
 Import-Module $modulePath -ErrorAction Stop
+
+# Waits until a condition holds that no event tells of; event actions run meanwhile. The limit only ends a failed test.
+function Wait-Until([scriptblock] $Condition) {
+    $until = [datetime]::UtcNow.AddSeconds(60)
+    while (-not (& $Condition)) {
+        if ([datetime]::UtcNow -gt $until) { throw "It has not come to be: $Condition" }
+        [Threading.Thread]::Sleep(2)
+    }
+}

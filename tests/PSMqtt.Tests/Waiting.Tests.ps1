@@ -35,6 +35,7 @@ Describe 'a cmdlet that waits' {
         try {
             Disconnect-Mqtt short
             $null = Receive-MqttMessage nothing -TimeoutSeconds 1 -Connection main
+            Wait-Until { $events.Count -gt 0 }
             $events | Should -Be 'short'
         }
         finally { $ExecutionContext.Events.UnsubscribeEvent($subscriber) }
