@@ -6,21 +6,13 @@ namespace PSMqtt.Protocol.Sessions;
 
 /// <summary>
 /// Who is subscribed to what: one subscription a filter at the server, shared by the local ones, made again when the session is gone and brought up to
-/// date when it is not; and which local subscriptions a message is for. Guarded by the session's lock.
+/// date when it is not. Guarded by the session's lock.
 /// </summary>
 internal sealed class SubscriptionTable
 {
-    /// <summary>
-    /// How many identifiers of a filter are remembered. Each SUBSCRIBE brings a new one, and messages with the one before may be on their way; those with a
-    /// forgotten one find their way by their topic.
-    /// </summary>
-    private const int IdentifiersKept = 16;
-
-    private readonly PacketIdentifiers _packetIdentifiers;
     private readonly ISessionStore? _store;
-    private readonly Dictionary<string, ServerSubscription> _byFilter = new(StringComparer.Ordinal);
-    private readonly Dictionary<int, (ServerSubscription Subscription, int Generation)> _byIdentifier = [];
-    private readonly TopicTrie<ServerSubscription> _trie = new();
+    private readonly SubscriptionRouter _router = new();
+    private readonly SubscriptionExchanges _exchanges;
 
     /// <summary>Filters that the server still has and nobody wants: they are unsubscribed when there is a connection again.</summary>
     private readonly Dictionary<string, ServerSubscription> _unwanted = new(StringComparer.Ordinal);
@@ -30,36 +22,27 @@ internal sealed class SubscriptionTable
     /// unclaimed.
     /// </summary>
     private readonly Dictionary<string, ServerSubscription> _kept = new(StringComparer.Ordinal);
-    private readonly List<(ushort PacketIdentifier, SubscribeExchange Exchange)> _subscribing = [];
-    private readonly List<(ushort PacketIdentifier, UnsubscribeExchange Exchange)> _unsubscribing = [];
-    private readonly List<ServerSubscription> _matches = [];
 
-    /// <summary>Whom the last message was for that was routed by its topic: most messages have the topic of the one before.</summary>
-    private readonly List<MqttSubscription> _lastTargets = [];
-    private string? _lastTopic;
-
-    /// <summary>UNSUBSCRIBEs that wait for a packet identifier: 65,535 requests are in flight.</summary>
-    private readonly Queue<(ServerSubscription Target, UnsubscribeRequest? Request)> _unsent = new();
-
-    private ConnectionWriter? _writer;
     private MqttConnectResult? _limits;
-    private int _lastIdentifier;
-    private bool _isInherited;
 
     public SubscriptionTable(PacketIdentifiers packetIdentifiers, ISessionStore? store)
     {
-        _packetIdentifiers = packetIdentifiers;
         _store = store;
+        _exchanges = new SubscriptionExchanges(packetIdentifiers, _router, () => _kept.Values.Concat(_router.Subscriptions));
     }
 
     /// <summary>Whether an answer of the server is awaited.</summary>
-    public bool HasOpenExchanges => _subscribing.Count > 0 || _unsubscribing.Count > 0;
+    public bool HasOpenExchanges => _exchanges.AreOpen;
 
     /// <summary>Called under the lock with each answer of the server; set only while somebody listens.</summary>
     public Action<bool, string, MqttReasonCode>? Answered { get; set; }
 
     /// <summary>Called under the lock when a request begins to wait for the server: the reader must not stop reading now.</summary>
-    public Action? WaitBegun { get; set; }
+    public Action? WaitBegun
+    {
+        get => _exchanges.WaitBegun;
+        set => _exchanges.WaitBegun = value;
+    }
 
     /// <summary>Called under the lock when the server no longer has a filter that is wanted, and refuses it.</summary>
     public Action<MqttSubscription, Exception>? Lost { get; set; }
@@ -70,10 +53,10 @@ internal sealed class SubscriptionTable
     /// <summary>Takes up what a store has kept: the server has these, and until somebody subscribes what comes for them waits.</summary>
     public void Restore(SessionContents contents)
     {
-        _isInherited |= contents.Subscriptions.Count > 0;
+        _router.IsInherited |= contents.Subscriptions.Count > 0;
         foreach (MqttTopicSubscription kept in contents.Subscriptions)
         {
-            if (!_byFilter.ContainsKey(kept.Filter))
+            if (_router.Find(kept.Filter) is null)
             {
                 _kept[kept.Filter] = new ServerSubscription(TopicFilter.Parse(kept.Filter), kept)
                 {
@@ -90,7 +73,7 @@ internal sealed class SubscriptionTable
     /// <exception cref="MqttOperationException">A filter cannot be shared as asked, or the server does not support it.</exception>
     public SubscribeRequest Add(MqttSubscription subscription)
     {
-        _lastTopic = null;
+        _router.Changed();
         foreach (MqttTopicSubscription wanted in subscription.Filters)
         {
             if (_limits is not null)
@@ -104,11 +87,10 @@ internal sealed class SubscriptionTable
         var request = new SubscribeRequest(subscription);
         foreach (MqttTopicSubscription wanted in subscription.Filters)
         {
-            if (!_byFilter.TryGetValue(wanted.Filter, out ServerSubscription? server))
+            if (_router.Find(wanted.Filter) is not { } server)
             {
                 server = new ServerSubscription(TopicFilter.Parse(wanted.Filter), wanted) { UserProperties = subscription.Options.UserProperties };
-                _byFilter.Add(wanted.Filter, server);
-                _trie.Add(wanted.Filter, server);
+                _router.Add(server);
                 _unwanted.Remove(wanted.Filter);
                 server.MayBeAtServer = _kept.Remove(wanted.Filter, out ServerSubscription? kept) && kept.MayBeAtServer;
                 server.Generation = 1;
@@ -123,9 +105,9 @@ internal sealed class SubscriptionTable
             {
                 request.Expect();
                 server.Waiting.Add((request, server.Generation));
-                if (_writer is not null && server.SentGeneration < server.Generation)
+                if (_exchanges.IsAttached && server.SentGeneration < server.Generation)
                 {
-                    TrySendSubscribe(server);
+                    _exchanges.Subscribe(server);
                 }
             }
         }
@@ -137,11 +119,11 @@ internal sealed class SubscriptionTable
     /// <summary>Removes a local subscription; the server is told about the filters that nobody else wants.</summary>
     public UnsubscribeRequest Remove(MqttSubscription subscription)
     {
-        _lastTopic = null;
+        _router.Changed();
         var request = new UnsubscribeRequest();
         foreach (MqttTopicSubscription wanted in subscription.Filters)
         {
-            if (!_byFilter.TryGetValue(wanted.Filter, out ServerSubscription? server)
+            if (_router.Find(wanted.Filter) is not { } server
                 || server.Locals.RemoveAll(l => ReferenceEquals(l.Subscription, subscription)) == 0)
             {
                 continue;
@@ -176,14 +158,14 @@ internal sealed class SubscriptionTable
     /// <param name="isInherited">Whether it may have subscriptions that another client object made.</param>
     public void Attach(ConnectionWriter writer, MqttConnectResult limits, bool isSessionPresent, bool hasSubscriptions, bool isInherited)
     {
-        _writer = writer;
+        _exchanges.Attach(writer, limits);
         _limits = limits;
-        _isInherited = isInherited;
+        _router.IsInherited = isInherited;
         if (!isSessionPresent)
         {
             foreach (ServerSubscription server in _unwanted.Values)
             {
-                ForgetIdentifiers(server);
+                _router.ForgetIdentifiers(server);
             }
 
             _unwanted.Clear();
@@ -191,18 +173,18 @@ internal sealed class SubscriptionTable
 
         foreach (ServerSubscription server in _unwanted.Values)
         {
-            TrySendUnsubscribe(server, null);
+            _exchanges.Unsubscribe(server, null);
         }
 
         _unwanted.Clear();
-        foreach (ServerSubscription server in (ServerSubscription[])[.. _kept.Values, .. _byFilter.Values])
+        foreach (ServerSubscription server in (ServerSubscription[])[.. _kept.Values, .. _router.Subscriptions])
         {
             if (!hasSubscriptions)
             {
                 server.BeginAnew(isSessionPresent);
                 if (!isSessionPresent)
                 {
-                    ForgetIdentifiers(server);
+                    _router.ForgetIdentifiers(server);
                 }
             }
 
@@ -211,7 +193,7 @@ internal sealed class SubscriptionTable
                 try
                 {
                     SubscriptionLimits.Check(server.Options, server.UserProperties, limits);
-                    TrySendSubscribe(server);
+                    _exchanges.Subscribe(server);
                 }
                 catch (MqttOperationException e)
                 {
@@ -223,35 +205,17 @@ internal sealed class SubscriptionTable
 
     public void Detach()
     {
-        _writer = null;
-        foreach ((ushort packetIdentifier, SubscribeExchange _) in _subscribing)
-        {
-            _packetIdentifiers.Release(packetIdentifier);
-        }
-
-        foreach ((ushort packetIdentifier, UnsubscribeExchange exchange) in _unsubscribing)
+        foreach ((ServerSubscription server, bool wasSent) in _exchanges.Detach())
         {
             // Whether the server has carried it out is not known: with the session it would still send, so it is asked again.
-            _packetIdentifiers.Release(packetIdentifier);
-            string filter = exchange.Target.Filter.ToString();
-            if (!_byFilter.ContainsKey(filter))
+            string filter = server.Filter.ToString();
+            if (!wasSent || _router.Find(filter) is null)
             {
-                _unwanted[filter] = exchange.Target;
+                _unwanted[filter] = server;
             }
-
-            exchange.Requests.ForEach(r => r.Answered());
         }
 
-        while (_unsent.TryDequeue(out (ServerSubscription Target, UnsubscribeRequest? Request) unsent))
-        {
-            _unwanted[unsent.Target.Filter.ToString()] = unsent.Target;
-            unsent.Request?.Answered();
-        }
-
-        _packetIdentifiers.Freed = null;
-        _subscribing.Clear();
-        _unsubscribing.Clear();
-        foreach (ServerSubscription server in _byFilter.Values.Concat(_kept.Values))
+        foreach (ServerSubscription server in _router.Subscriptions.Concat(_kept.Values))
         {
             server.SentGeneration = server.IsGranted ? server.GrantedGeneration : 0;
         }
@@ -262,8 +226,7 @@ internal sealed class SubscriptionTable
     /// <param name="isKept">Whether the session goes on without us, or may: then its subscriptions do too.</param>
     public void Clear(Exception reason, bool isKept)
     {
-        _lastTopic = null;
-        foreach (ServerSubscription server in _byFilter.Values)
+        foreach (ServerSubscription server in _router.Subscriptions)
         {
             if (!isKept)
             {
@@ -291,37 +254,13 @@ internal sealed class SubscriptionTable
             _kept.Clear();
         }
 
-        _packetIdentifiers.Freed = null;
-        foreach (ServerSubscription server in _byFilter.Values)
+        foreach (ServerSubscription server in _router.Subscriptions)
         {
             server.Waiting.ForEach(w => w.Request.Fail(reason));
         }
 
-        foreach ((ushort packetIdentifier, UnsubscribeExchange exchange) in _unsubscribing)
-        {
-            exchange.Requests.ForEach(r => r.Answered());
-            _packetIdentifiers.Release(packetIdentifier);
-        }
-
-        foreach ((ushort packetIdentifier, SubscribeExchange _) in _subscribing)
-        {
-            _packetIdentifiers.Release(packetIdentifier);
-        }
-
-        while (_unsent.TryDequeue(out (ServerSubscription Target, UnsubscribeRequest? Request) unsent))
-        {
-            unsent.Request?.Answered();
-        }
-
-        foreach (ServerSubscription server in _byFilter.Values)
-        {
-            _trie.Remove(server.Filter.ToString(), server);
-        }
-
-        _unsubscribing.Clear();
-        _subscribing.Clear();
-        _byFilter.Clear();
-        _byIdentifier.Clear();
+        _exchanges.Clear();
+        _router.Clear();
         _unwanted.Clear();
     }
 
@@ -329,22 +268,11 @@ internal sealed class SubscriptionTable
     /// <returns>False when nobody waits for it.</returns>
     public bool Acknowledged(SubAckPacket packet)
     {
-        object? owner = _packetIdentifiers[packet.PacketIdentifier];
-        if (owner is not SubscribeExchange exchange)
+        if (_exchanges.End(packet) is not { } exchange)
         {
-            return owner is null ? false : throw WrongKind("SUBACK", packet.PacketIdentifier, "MQTT-3.8.4-2");
+            return false;
         }
 
-        if (packet.ReasonCodes.Count != 1)
-        {
-            throw new MqttProtocolException(
-                MqttReasonCode.ProtocolError,
-                "MQTT-3.8.4-6",
-                $"The server sent SUBACK with {packet.ReasonCodes.Count} reason codes for a SUBSCRIBE with one filter.");
-        }
-
-        _subscribing.RemoveAll(s => s.PacketIdentifier == packet.PacketIdentifier);
-        _packetIdentifiers.Release(packet.PacketIdentifier);
         ServerSubscription server = exchange.Target;
         MqttReasonCode code = packet.ReasonCodes[0];
         string filter = server.Filter.ToString();
@@ -366,7 +294,7 @@ internal sealed class SubscriptionTable
             server.IsGranted = true;
             server.GrantedGeneration = exchange.Generation;
             server.GrantedOptions = exchange.Options;
-            if (IsInUse(server))
+            if (_router.Contains(server))
             {
                 _store?.Append(new SessionChange(SessionChangeKind.Subscribed, Subscription: exchange.Options));
             }
@@ -389,27 +317,16 @@ internal sealed class SubscriptionTable
     /// <returns>False when nobody waits for it.</returns>
     public bool Acknowledged(UnsubAckPacket packet)
     {
-        object? owner = _packetIdentifiers[packet.PacketIdentifier];
-        if (owner is not UnsubscribeExchange exchange)
+        if (_exchanges.End(packet) is not { } exchange)
         {
-            return owner is null ? false : throw WrongKind("UNSUBACK", packet.PacketIdentifier, "MQTT-3.10.4-5");
+            return false;
         }
 
-        if (_limits!.ProtocolVersion == MqttProtocolVersion.V500 && packet.ReasonCodes.Count != 1)
-        {
-            throw new MqttProtocolException(
-                MqttReasonCode.ProtocolError,
-                "MQTT-3.11.3-1",
-                $"The server sent UNSUBACK with {packet.ReasonCodes.Count} reason codes for an UNSUBSCRIBE with one filter.");
-        }
-
-        _unsubscribing.RemoveAll(s => s.PacketIdentifier == packet.PacketIdentifier);
-        _packetIdentifiers.Release(packet.PacketIdentifier);
         ServerSubscription server = exchange.Target;
         string filter = server.Filter.ToString();
         MqttReasonCode code = packet.ReasonCodes.Count > 0 ? packet.ReasonCodes[0] : MqttReasonCode.Success;
         Answered?.Invoke(false, filter, code);
-        ForgetIdentifiers(server);
+        _router.ForgetIdentifiers(server);
         if (code.IsFailure())
         {
             var error = new MqttOperationException(
@@ -428,146 +345,14 @@ internal sealed class SubscriptionTable
         return true;
     }
 
-    /// <summary>Finds the local subscriptions that a message is for.</summary>
-    /// <param name="topic">Its topic.</param>
-    /// <param name="identifier">Its only subscription identifier; 0 if it has none or several.</param>
-    /// <param name="identifiers">All its subscription identifiers, where it has several.</param>
-    /// <param name="isRetained">Its Retain flag.</param>
-    /// <param name="targets">Where to add them.</param>
+    /// <summary>Finds the local subscriptions that a message is for: see <see cref="SubscriptionRouter.Route"/>.</summary>
     /// <returns>Whether any filter of ours matches, even one that nobody wants any more.</returns>
-    public bool Route(string topic, int identifier, IReadOnlyList<int>? identifiers, bool isRetained, List<MqttSubscription> targets)
-    {
-        bool isKnown = false;
-        if (identifier != 0)
-        {
-            isKnown = RouteByIdentifier(topic, identifier, isRetained, targets);
-        }
-        else if (identifiers is not null)
-        {
-            foreach (int each in identifiers)
-            {
-                isKnown |= RouteByIdentifier(topic, each, isRetained, targets);
-            }
-        }
-
-        if (isKnown)
-        {
-            return true;
-        }
-
-        if (ReferenceEquals(topic, _lastTopic) && !isRetained)
-        {
-            targets.AddRange(_lastTargets);
-            return true;
-        }
-
-        _matches.Clear();
-        _trie.Match(topic, _matches);
-        foreach (ServerSubscription server in _matches)
-        {
-            foreach (LocalSubscription local in server.Locals)
-            {
-                // A Retain flag means the replay to a newcomer: those who had the filter before have had theirs.
-                bool isForOthers = isRetained && !server.Options.RetainAsPublished && local.Generation < server.GrantedGeneration;
-                if (!isForOthers && !targets.Contains(local.Subscription))
-                {
-                    targets.Add(local.Subscription);
-                }
-            }
-        }
-
-        if (_matches.Count == 0)
-        {
-            return IsUnwanted(topic);
-        }
-
-        if (!isRetained && identifier == 0 && identifiers is null)
-        {
-            _lastTopic = topic;
-            _lastTargets.Clear();
-            _lastTargets.AddRange(targets);
-        }
-
-        return true;
-    }
-
-    private bool RouteByIdentifier(string topic, int identifier, bool isRetained, List<MqttSubscription> targets)
-    {
-        if (!_byIdentifier.TryGetValue(identifier, out (ServerSubscription Subscription, int Generation) entry)
-            || (_isInherited && !entry.Subscription.Filter.Matches(topic)))
-        {
-            // Of a subscription that an earlier process made.
-            return false;
-        }
-
-        foreach (LocalSubscription local in entry.Subscription.Locals)
-        {
-            if (isRetained && !entry.Subscription.Options.RetainAsPublished && local.Generation != entry.Generation)
-            {
-                continue;
-            }
-
-            if (local.Subscription.Filters.Count > 1 && !IsFirstMatch(local, topic, isRetained))
-            {
-                continue;
-            }
-
-            if (!targets.Contains(local.Subscription))
-            {
-                targets.Add(local.Subscription);
-            }
-        }
-
-        return true;
-    }
-
-    /// <summary>
-    /// A server may send a copy for each overlapping filter. A subscription that has several of them takes the copy of the first that matches, and so
-    /// gets its message once.
-    /// </summary>
-    private bool IsFirstMatch(LocalSubscription local, string topic, bool isRetained)
-    {
-        foreach (MqttTopicSubscription filter in local.Subscription.Filters)
-        {
-            if (ReferenceEquals(filter, local.Requested))
-            {
-                return true;
-            }
-
-            // Retained messages that are only sent for a new subscription may not have been sent for that filter.
-            bool sendsThis = !isRetained
-                || (filter.RetainHandling == MqttRetainHandling.SendAtSubscribe && local.Requested.RetainHandling == MqttRetainHandling.SendAtSubscribe);
-            if (sendsThis
-                && filter.NoLocal == local.Requested.NoLocal
-                && _byFilter.TryGetValue(filter.Filter, out ServerSubscription? server)
-                && !server.Filter.IsShared
-                && !local.Requested.Filter.StartsWith("$share/", StringComparison.Ordinal)
-                && server.IsGranted
-                && server.Filter.Matches(topic))
-            {
-                return false;
-            }
-        }
-
-        return true;
-    }
-
-    private bool IsUnwanted(string topic)
-    {
-        foreach ((ushort _, UnsubscribeExchange exchange) in _unsubscribing)
-        {
-            if (exchange.Target.Filter.Matches(topic))
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
+    public bool Route(string topic, int identifier, IReadOnlyList<int>? identifiers, bool isRetained, List<MqttSubscription> targets) =>
+        _router.Route(topic, identifier, identifiers, isRetained, targets) || _exchanges.AreEnding(topic);
 
     private void CheckConflict(MqttTopicSubscription wanted)
     {
-        if (_byFilter.TryGetValue(wanted.Filter, out ServerSubscription? server))
+        if (_router.Find(wanted.Filter) is { } server)
         {
             string? option = wanted.NoLocal != server.Options.NoLocal ? "No Local"
                 : wanted.RetainAsPublished != server.Options.RetainAsPublished ? "Retain As Published" : null;
@@ -614,113 +399,13 @@ internal sealed class SubscriptionTable
         }
     }
 
-    /// <summary>Sends what had to wait for a packet identifier: before any PUBLISH gets one, and an UNSUBSCRIBE before the SUBSCRIBE that follows it.</summary>
-    private void SendWaiting()
-    {
-        _packetIdentifiers.Freed = null;
-        if (_writer is null)
-        {
-            return;
-        }
-
-        while (!_packetIdentifiers.AreExhausted && _unsent.TryDequeue(out (ServerSubscription Target, UnsubscribeRequest? Request) unsent))
-        {
-            SendUnsubscribe(unsent.Target, unsent.Request);
-        }
-
-        foreach (ServerSubscription server in _kept.Values.Concat(_byFilter.Values))
-        {
-            if (!_packetIdentifiers.AreExhausted && server.MustBeSent && server.SentGeneration < server.Generation)
-            {
-                SendSubscribe(server);
-            }
-        }
-
-        if (_unsent.Count > 0 || _kept.Values.Concat(_byFilter.Values).Any(static s => s.MustBeSent && s.SentGeneration < s.Generation))
-        {
-            _packetIdentifiers.Freed = SendWaiting;
-        }
-    }
-
-    private void TrySendSubscribe(ServerSubscription server)
-    {
-        if (_packetIdentifiers.AreExhausted)
-        {
-            _packetIdentifiers.Freed = SendWaiting;
-        }
-        else
-        {
-            SendSubscribe(server);
-        }
-    }
-
-    private void TrySendUnsubscribe(ServerSubscription server, UnsubscribeRequest? request)
-    {
-        if (_packetIdentifiers.AreExhausted)
-        {
-            _unsent.Enqueue((server, request));
-            _packetIdentifiers.Freed = SendWaiting;
-        }
-        else
-        {
-            SendUnsubscribe(server, request);
-        }
-    }
-
-    private void SendSubscribe(ServerSubscription server)
-    {
-        // What comes for a kept subscription finds its way by its topic, to whoever may have come for it, or to nobody yet: no identifier leads there.
-        int? identifier = null;
-        if (!IsKept(server) && _limits!.SubscriptionIdentifiersAvailable && _limits.ProtocolVersion == MqttProtocolVersion.V500)
-        {
-            do
-            {
-                _lastIdentifier = _lastIdentifier == SubscriptionLimits.LargestIdentifier ? 1 : _lastIdentifier + 1;
-            }
-            while (_byIdentifier.ContainsKey(_lastIdentifier));
-
-            identifier = _lastIdentifier;
-            server.Identifiers.Add(_lastIdentifier);
-            _byIdentifier.Add(_lastIdentifier, (server, server.Generation));
-            if (server.Identifiers.Count > IdentifiersKept)
-            {
-                _byIdentifier.Remove(server.Identifiers[0]);
-                server.Identifiers.RemoveAt(0);
-            }
-        }
-
-        var exchange = new SubscribeExchange(server, server.Generation, server.Options);
-        ushort packetIdentifier = _packetIdentifiers.Take(exchange);
-        _subscribing.Add((packetIdentifier, exchange));
-        server.SentGeneration = server.Generation;
-        server.MayBeAtServer = true;
-        WaitBegun?.Invoke();
-        new SubscribePacket
-        {
-            PacketIdentifier = packetIdentifier,
-            SubscriptionIdentifier = identifier,
-            Subscriptions = [server.Options],
-            UserProperties = server.UserProperties,
-        }.Write(_writer!.Output, _limits!.ProtocolVersion);
-    }
-
-    private void SendUnsubscribe(ServerSubscription server, UnsubscribeRequest? request)
-    {
-        var exchange = new UnsubscribeExchange(server, request is null ? [] : [request]);
-        ushort packetIdentifier = _packetIdentifiers.Take(exchange);
-        _unsubscribing.Add((packetIdentifier, exchange));
-        WaitBegun?.Invoke();
-        new UnsubscribePacket { PacketIdentifier = packetIdentifier, Filters = [server.Filter.ToString()] }
-            .Write(_writer!.Output, _limits!.ProtocolVersion);
-    }
-
     /// <summary>
     /// The server has refused a SUBSCRIBE. Those who wait for it are refused. Those who had the filter before keep it, if the server does: a refused change
     /// leaves what was granted as it is.
     /// </summary>
     private void Refuse(ServerSubscription server, int generation, MqttOperationException error)
     {
-        _lastTopic = null;
+        _router.Changed();
         for (int i = server.Waiting.Count - 1; i >= 0; i--)
         {
             (SubscribeRequest request, int awaited) = server.Waiting[i];
@@ -735,7 +420,7 @@ internal sealed class SubscriptionTable
         if (generation < server.SentGeneration)
         {
             // A later SUBSCRIBE is under way, and its answer decides about the rest; unless they have left meanwhile.
-            if (server.Locals.Count == 0 && IsInUse(server))
+            if (server.Locals.Count == 0 && _router.Contains(server))
             {
                 Release(server, null);
             }
@@ -747,7 +432,7 @@ internal sealed class SubscriptionTable
         {
             server.Options = server.GrantedOptions!;
             server.GrantedGeneration = generation;
-            if (server.Locals.Count == 0 && IsInUse(server))
+            if (server.Locals.Count == 0 && _router.Contains(server))
             {
                 // Who had it before has left meanwhile.
                 Release(server, null);
@@ -762,7 +447,7 @@ internal sealed class SubscriptionTable
     /// <summary>The server does not have a filter, and will not: everybody loses it.</summary>
     private void Refuse(ServerSubscription server, MqttOperationException error)
     {
-        _lastTopic = null;
+        _router.Changed();
         server.SentGeneration = 0;
         server.MayBeAtServer = false;
         server.Waiting.ForEach(w => w.Request.Fail(error));
@@ -773,12 +458,10 @@ internal sealed class SubscriptionTable
         }
 
         server.Locals.Clear();
-        if (IsInUse(server))
+        if (_router.Contains(server))
         {
-            string filter = server.Filter.ToString();
             EndInStore(server);
-            _byFilter.Remove(filter);
-            _trie.Remove(filter, server);
+            _router.Remove(server);
         }
         else if (IsKept(server))
         {
@@ -786,7 +469,7 @@ internal sealed class SubscriptionTable
             _kept.Remove(server.Filter.ToString());
         }
 
-        ForgetIdentifiers(server);
+        _router.ForgetIdentifiers(server);
     }
 
     /// <summary>A subscription has ended: no later client makes it again.</summary>
@@ -796,45 +479,24 @@ internal sealed class SubscriptionTable
     private bool IsKept(ServerSubscription server) =>
         _kept.TryGetValue(server.Filter.ToString(), out ServerSubscription? present) && ReferenceEquals(present, server);
 
-    private bool IsInUse(ServerSubscription server) =>
-        _byFilter.TryGetValue(server.Filter.ToString(), out ServerSubscription? present) && ReferenceEquals(present, server);
-
     /// <summary>Nobody here wants a filter any more.</summary>
     private void Release(ServerSubscription server, UnsubscribeRequest? request)
     {
-        _lastTopic = null;
         // A later subscribe to the same filter starts afresh: what still comes for this one must not reach it.
-        string filter = server.Filter.ToString();
         EndInStore(server);
-        _byFilter.Remove(filter);
-        _trie.Remove(filter, server);
+        _router.Remove(server);
         if (!server.MayBeAtServer)
         {
-            ForgetIdentifiers(server);
+            _router.ForgetIdentifiers(server);
         }
-        else if (_writer is not null)
+        else if (_exchanges.IsAttached)
         {
             request?.Expect();
-            TrySendUnsubscribe(server, request);
+            _exchanges.Unsubscribe(server, request);
         }
         else
         {
-            _unwanted[filter] = server;
+            _unwanted[server.Filter.ToString()] = server;
         }
     }
-
-    private void ForgetIdentifiers(ServerSubscription server)
-    {
-        foreach (int identifier in server.Identifiers)
-        {
-            _byIdentifier.Remove(identifier);
-        }
-
-        server.Identifiers.Clear();
-    }
-
-    private static MqttProtocolException WrongKind(string packet, ushort packetIdentifier, string statement) => new(
-        MqttReasonCode.ProtocolError,
-        statement,
-        $"The server sent {packet} for packet identifier {packetIdentifier}, which belongs to a request that awaits another answer.");
 }
