@@ -50,4 +50,8 @@ public readonly record struct MqttClientCounters
 
     /// <summary>Our messages of QoS 1 and 2 that were given up, unacknowledged, when the client was disconnected and kept no session for them.</summary>
     public long MessagesAbandoned { get; init; }
+
+    /// <summary>The counters that say most, in words.</summary>
+    /// <returns>Such as <c>12 sent, 3 received, 0 in flight</c>.</returns>
+    public override string ToString() => FormattableString.Invariant($"{MessagesSent} sent, {MessagesReceived} received, {InFlight} in flight");
 }

@@ -200,11 +200,14 @@ Describe 'the faults of a broker' {
         @{ call = 'DropAcknowledgement(Publish)'; script = { $broker.DropAcknowledgement('Publish') }; says = '*Publish*PubAck*' }
         @{ call = 'DropAcknowledgement(99)'; script = { $broker.DropAcknowledgement(99) }; says = '*99*' }
         @{ call = 'a count of -1'; script = { $broker.DropAcknowledgement('PubAck', -1) }; says = '*1 or more*' }
+        @{ call = 'an empty client identifier'; script = { $broker.GoSilent('') }; says = '*Say which clients*' }
+        @{ call = 'cutting off an empty client identifier'; script = { $broker.CutOff('') }; says = '*Say which clients*' }
         @{ call = 'a delay of 0'; script = { $broker.DelayAcknowledgement('PubAck', 0) }; says = '*in seconds*' }
         @{ call = 'cutting off nobody'; script = { $broker.CutOff('nobody') }; says = "*No client 'nobody' is connected*" }
         @{ call = 'disconnecting with Success'; script = { $broker.DisconnectClient('*', 'Success') }; says = '*cannot be disconnected with Success*' }
     ) {
-        $script | Should -Throw $says
+        $thrown = $script | Should -Throw $says -PassThru
+        "$thrown" | Should -Not -Match '\(Parameter '
         $broker.Faults.Count | Should -Be 0
     }
 

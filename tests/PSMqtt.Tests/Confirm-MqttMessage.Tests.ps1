@@ -46,6 +46,27 @@ Describe 'Confirm-MqttMessage' {
         $problem.FullyQualifiedErrorId | Should -Be 'MqttInvalidReasonCode,PSMqtt.Commands.ConfirmMqttMessageCommand'
     }
 
+    It 'says that a message came over another connection, and leaves it to be confirmed there' {
+        Send-MqttMessage confirm x -QoS 1 -Connection $connection
+        $message = Receive-MqttMessage -Subscription $subscription -Count 1 -TimeoutSeconds 30
+        $other = Connect-Mqtt $broker.Uri -Name other
+        try {
+            $message | Confirm-MqttMessage -ErrorAction SilentlyContinue -ErrorVariable problem
+            $problem.FullyQualifiedErrorId | Should -Be 'MqttMessageOfOtherConnection,PSMqtt.Commands.ConfirmMqttMessageCommand'
+            $problem[0].TargetObject | Should -Be $message
+            $problem[0].ErrorDetails.RecommendedAction | Should -BeLike '*-Connection*'
+            "$problem" | Should -Not -Match 'Parameter'
+            $connection.Counters.Unacknowledged | Should -Be 1
+            $message | Confirm-MqttMessage -Connection $connection
+            $connection.Counters.Unacknowledged | Should -Be 0
+        }
+        finally {
+            Disconnect-Mqtt $other
+            $script:connection = Connect-Mqtt $broker.Uri -ClientId again -Name again
+            $script:subscription = Register-MqttSubscription confirm -ManualAcknowledge
+        }
+    }
+
     It 'wants MQTT 5.0 for a reason' {
         $old = Connect-Mqtt $broker.Uri -ProtocolVersion 3.1.1
         { New-MqttMessage a b | Confirm-MqttMessage -ReasonCode QuotaExceeded -Connection $old } |

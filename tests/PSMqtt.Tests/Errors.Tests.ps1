@@ -116,6 +116,12 @@ Describe 'errors' {
         @{ id = 'MqttTopicRequired'; run = { Test-MqttTopic } }
         @{ id = 'MqttInvalidMessage'; run = { [pscustomobject] @{ Topic = 't'; Payload = 'x'; QoS = 7 } | Send-MqttMessage -Connection main } }
         @{ id = 'MqttInvalidReasonCode'; run = { New-MqttMessage a b | Confirm-MqttMessage -ReasonCode ServerMoved -Connection main } }
+        @{ id = 'MqttMessageOfOtherConnection'; run = {
+                $null = Connect-Mqtt $broker.Uri -Name elsewhere
+                $manual = Register-MqttSubscription errors/manual -ManualAcknowledge -Connection main
+                Send-MqttMessage errors/manual x -QoS 1 -Connection main
+                Receive-MqttMessage -Subscription $manual -Count 1 -TimeoutSeconds 30 | Confirm-MqttMessage -Connection elsewhere
+            } }
         @{ id = 'MqttPayloadNotJson'; run = { Send-MqttMessage errors/queue 'no JSON' -QoS 1 -Connection main; Receive-MqttMessage -Subscription $queue -Count 1 -As Json -TimeoutSeconds 30 } }
         @{ id = 'MqttFileNotFound'; run = { Send-MqttMessage t -LiteralPath "$folder/none" -Connection main } }
         @{ id = 'MqttFileNotFound'; run = { Send-MqttMessage t -Path "$folder/none" -Connection main } }

@@ -33,6 +33,10 @@ Describe 'Get-MqttConnection' {
         $connection.MessagesSent - $before | Should -Be 3
     }
 
+    It 'says in words what was counted' {
+        "$((Get-MqttConnection plant1).Counters)" | Should -Match '^\d+ sent, \d+ received, \d+ in flight$'
+    }
+
     It 'marks the current one in the table' {
         $table = Get-MqttConnection | Format-Table | Out-String
         $table | Should -Match 'Name\s+State\s+Server'

@@ -120,7 +120,7 @@ public sealed partial class MqttBroker
     {
         if (!(seconds > 0 && seconds <= 86_400))
         {
-            throw new ArgumentOutOfRangeException(nameof(seconds), seconds, "The delay is in seconds: more than 0, up to 86,400.");
+            throw new PSArgumentException("The delay is in seconds: more than 0, up to 86,400.");
         }
 
         return Add(new MqttBrokerFault(_faults, MqttBrokerFaultKind.DelayAcknowledgement, count, clientId)
@@ -186,21 +186,21 @@ public sealed partial class MqttBroker
 
     private static MqttReasonCode OneOf(MqttReasonCode[] codes, MqttReasonCode code, string what, string verb = "refused") => Array.IndexOf(codes, code) >= 0
         ? code
-        : throw new System.Management.Automation.PSArgumentException($"{what} cannot be {verb} with {code}. Give one of {string.Join(", ", codes)}.");
+        : throw new PSArgumentException($"{what} cannot be {verb} with {code}. Give one of {string.Join(", ", codes)}.");
 
     private static MqttAcknowledgement Known(MqttAcknowledgement acknowledgement) => Enum.IsDefined(acknowledgement)
         ? acknowledgement
-        : throw new ArgumentOutOfRangeException(
-            nameof(acknowledgement), acknowledgement, $"There is no such acknowledgement. Give one of {string.Join(", ", Enum.GetNames<MqttAcknowledgement>())}.");
+        : throw new PSArgumentException(
+            $"There is no acknowledgement {acknowledgement:D}. Give one of {string.Join(", ", Enum.GetNames<MqttAcknowledgement>())}.");
 
     private static string FilterOf(string filter) => TopicFilter.IsValid(filter)
         ? filter
-        : throw new ArgumentException(
-            $"'{filter}' is no topic filter: + stands for one whole level and # for all that follow, as the last level: plant/+/temperature, plant/#.", nameof(filter));
+        : throw new PSArgumentException(
+            $"'{filter}' is no topic filter: + stands for one whole level and # for all that follow, as the last level: plant/+/temperature, plant/#.");
 
     private string[] FindClients(string clientId)
     {
-        ArgumentException.ThrowIfNullOrEmpty(clientId);
+        MqttBrokerFault.ThrowIfEmpty(clientId);
         var pattern = new WildcardPattern(clientId);
         string[] found = [.. _broker.Clients.Select(static client => client.ClientId).Where(id => id == clientId || pattern.IsMatch(id))];
         return found.Length > 0 || WildcardPattern.ContainsWildcardCharacters(clientId)

@@ -19,11 +19,11 @@ public sealed class MqttBrokerFault : IDisposable
 
     internal MqttBrokerFault(BrokerFaults owner, MqttBrokerFaultKind kind, int count, string clientId)
     {
-        ArgumentException.ThrowIfNullOrEmpty(clientId);
+        ThrowIfEmpty(clientId);
         if (count < 0)
         {
-            throw new ArgumentOutOfRangeException(
-                nameof(count), count, "The count says how many times the fault strikes: 1 or more, or 0 for as long as it is not ended.");
+            throw new PSArgumentException(
+                $"The count cannot be {count}. It says how many times the fault strikes: 1 or more, or 0 for as long as it is not ended.");
         }
 
         _owner = owner;
@@ -31,6 +31,15 @@ public sealed class MqttBrokerFault : IDisposable
         Limit = count == 0 ? null : count;
         ClientId = clientId;
         _clients = new WildcardPattern(clientId);
+    }
+
+    // PSArgumentException says its message and no more: the name of a C# parameter after it is of no use in a shell.
+    internal static void ThrowIfEmpty(string clientId)
+    {
+        if (string.IsNullOrEmpty(clientId))
+        {
+            throw new PSArgumentException("Say which clients: a client identifier, or a wildcard pattern such as pump*; * is all of them.");
+        }
     }
 
     /// <summary>What the broker does.</summary>

@@ -42,6 +42,10 @@ public sealed class ConfirmMqttMessageCommand : ConnectionCommand
                     WaitFor(acknowledged.AsTask().WaitAsync(TimeSpan.FromSeconds(TimeoutSeconds), StopToken));
                 }
             }
+            catch (ArgumentException exception) when (exception.ParamName == "message")
+            {
+                WriteError(Explain(exception, message, argument: MqttErrors.MessageOfOtherConnection));
+            }
             catch (Exception exception) when (exception is not PipelineStoppedException)
             {
                 WriteError(Explain(exception, message, MqttErrors.ConfirmTimeout, MqttErrors.InvalidReasonCode));

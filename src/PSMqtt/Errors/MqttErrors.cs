@@ -314,6 +314,10 @@ internal static class MqttErrors
     public static readonly MqttErrorKind BrokerAmbiguous = new(
         "MqttBrokerAmbiguous", ErrorCategory.InvalidArgument, "Name it: Stop-MqttBroker -Name Broker1. For all of them: Get-MqttBroker | Stop-MqttBroker.");
 
+    public static readonly MqttErrorKind MessageOfOtherConnection = new(
+        "MqttMessageOfOtherConnection", ErrorCategory.InvalidArgument,
+        "Name the connection that has received the message: Confirm-MqttMessage -Connection.");
+
     public static readonly MqttErrorKind InvalidReasonCode = new(
         "MqttInvalidReasonCode", ErrorCategory.InvalidArgument,
         "Leave -ReasonCode out, or give one that refuses a message: QuotaExceeded, NotAuthorized, PayloadFormatInvalid, ImplementationSpecificError.");
