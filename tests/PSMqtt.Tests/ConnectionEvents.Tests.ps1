@@ -108,6 +108,35 @@ Describe 'events of a connection' {
         $subscription | Unregister-MqttSubscription
     }
 
+    It 'come by Register-ObjectEvent, each of them' -Tag RequiresPwsh {
+        $names = 'Connecting', 'Connected', 'ConnectFailed', 'Disconnected', 'Published', 'Subscribed', 'Unsubscribed', 'StateChanged'
+        $own = Start-MqttBroker
+        $each = Connect-Mqtt $own.Uri -Name each -Option (New-MqttConnectionOption -ReconnectDelay 0.05 -ReconnectDelayMaximum 0.1)
+        try {
+            foreach ($name in $names) { $null = Register-ObjectEvent $each $name -SourceIdentifier "each.$name" }
+            Register-MqttSubscription events/each -Connection each | Unregister-MqttSubscription
+            Send-MqttMessage events/each x -QoS 1 -Connection each
+            $own | Stop-MqttBroker
+            (Wait-Event each.ConnectFailed -Timeout 60).SourceEventArgs.Error | Should -Not -BeNullOrEmpty
+            $own = Start-MqttBroker -Port $own.Port
+            foreach ($name in $names) {
+                $come = @(Wait-Event "each.$name" -Timeout 60)
+                $come.Count | Should -BeGreaterThan 0 -Because $name
+                $come[0].Sender.Name | Should -Be 'each'
+            }
+            (Get-Event each.Subscribed).SourceEventArgs.Filter | Should -Be 'events/each'
+            (Get-Event each.Published).SourceEventArgs.Result.ReasonCode | Should -BeIn 'Success', 'NoMatchingSubscribers'
+        }
+        finally {
+            foreach ($name in $names) {
+                Unregister-Event "each.$name" -ErrorAction Ignore
+                Get-Event "each.$name" -ErrorAction Ignore | Remove-Event
+            }
+            Disconnect-Mqtt each
+            $own | Stop-MqttBroker
+        }
+    }
+
     It 'work with Register-ObjectEvent and Wait-Event' -Tag RequiresPwsh {
         $own = Connect-Mqtt $broker.Uri -Name own
         $null = Register-ObjectEvent $own Disconnected -SourceIdentifier own.gone

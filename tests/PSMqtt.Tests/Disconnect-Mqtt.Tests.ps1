@@ -70,6 +70,7 @@ Describe 'Disconnect-Mqtt' {
     It 'says on the wire: <how>' -ForEach @(
         @{ how = 'a normal end'; connect = ''; disconnect = ''; bytes = '000511' + '00000000' }
         @{ how = 'publish the will'; connect = ''; disconnect = '-WithWill'; bytes = '040511' + '00000000' }
+        @{ how = 'publish the will, by its reason code'; connect = ''; disconnect = '-ReasonCode 4'; bytes = '040511' + '00000000' }
         @{ how = 'forget the session'; connect = '-ClientId x -PersistentSession'; disconnect = '-Discard'; bytes = '000511' + '00000000' }
         @{ how = 'keep the session for a minute'; connect = ''; disconnect = '-SessionExpiry 60'; bytes = '000511' + '0000003C' }
     ) {

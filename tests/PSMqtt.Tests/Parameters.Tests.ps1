@@ -115,7 +115,9 @@ Describe 'what a parameter puts into CONNECT' {
     }
 
     It 'Connect-Mqtt -Will, -WillDelay' {
-        $null = Connect-Peer -Connect @{ Will = New-MqttMessage wills/1 gone -QoS 1 -Retain; WillDelay = 5 }
+        $will = New-MqttMessage wills/1 gone -QoS 1 -Retain -ContentType text/plain -MessageExpiry 60 -ResponseTopic re -CorrelationData id -UserProperty @{ a = 'b' }
+        $null = Connect-Peer -Connect @{ Will = $will; WillDelay = 5 }
+        ($connect.WillProperties[0x02, 0x03, 0x08, 0x09, 0x26]) -join ' ' | Should -Be '60 text/plain re id a=b'
         $connect.WillTopic | Should -Be 'wills/1'
         $connect.WillPayload | Should -Be 'gone'
         $connect.WillProperties[0x18] | Should -Be 5
@@ -131,6 +133,59 @@ Describe 'what a parameter puts into CONNECT' {
         $null = Connect-Peer -Connect @{ CredentialScript = $script }
         $connect.UserName | Should -Be 'somebody'
         $connect.Password | Should -Be 'asked'
+    }
+}
+
+Describe 'what the server says in CONNACK' {
+    BeforeEach { $peer = New-Peer }
+
+    AfterEach {
+        if ($connection) { $connection.Dispose() }
+        $peer.Stop()
+    }
+
+    It '<what> is an error, and nothing of it is sent' -ForEach @(
+        @{ what = 'a QoS above Maximum QoS'; connack = 2, 0x24, 1; send = @{ Payload = 'x'; QoS = 2 }; id = 'MqttNotSupportedByServer'; says = '*QoS 1 at most*' }
+        @{ what = 'Retain where it is not available'; connack = 2, 0x25, 0; send = @{ Payload = 'x'; Retain = $true }; id = 'MqttNotSupportedByServer'; says = '*retained*' }
+        @{ what = 'more than Maximum Packet Size'; connack = 5, 0x27, 0, 0, 0, 50; send = @{ Payload = 'x' * 50 }; id = 'MqttPacketTooLarge'; says = '*50 at most*' }
+    ) {
+        $stream = Connect-Peer -Connack $connack
+        $thrown = { Send-MqttMessage a/b @send -Connection $connection -ErrorAction Stop } | Should -Throw -ErrorId "$id,*" -PassThru
+        "$thrown" | Should -BeLike $says
+        Send-MqttMessage a/b next -QoS 1 -NoWait -Connection $connection
+        $publish = Wait-PeerPacket $stream 'PUBLISH'
+        [Text.Encoding]::UTF8.GetString($publish.Body) | Should -BeLike '*next'
+        $publish.Flags | Should -Be 2
+    }
+
+    It 'Receive Maximum: no more messages are under way' {
+        $stream = Connect-Peer -Connack 3, 0x21, 0, 2
+        $connection.ReceiveMaximum | Should -Be 2
+        1..3 | Send-MqttMessage a/b -QoS 1 -NoWait -Connection $connection
+        $first = (Wait-PeerPacket $stream 'PUBLISH').Body
+        $null = Wait-PeerPacket $stream 'PUBLISH'
+        $connection.InFlight, $connection.Waiting | Should -Be 2, 1
+        Write-PeerBytes $stream 0x40, 2, $first[5], $first[6]
+        [Text.Encoding]::UTF8.GetString((Wait-PeerPacket $stream 'PUBLISH').Body[-1..-1]) | Should -Be '3'
+    }
+
+    It 'Server Keep Alive and Assigned Client Identifier take the place of ours' {
+        $null = Connect-Peer -Connack 9, 0x13, 0, 7, 0x12, 0, 3, 110, 101, 119
+        $connection.KeepAlive.TotalSeconds | Should -Be 7
+        $connection.ClientId | Should -Be 'new'
+    }
+
+    It 'without the session, subscriptions are made again' {
+        $stream = Connect-Peer -Option @{ ReconnectDelay = 0.05; ReconnectDelayMaximum = 0.05 } -Connect @{ ClientId = 'again' }
+        $subscribing = $connection.Client.SubscribeAsync('plant/#')
+        $subscribe = (Wait-PeerPacket $stream 'SUBSCRIBE').Body
+        Write-PeerBytes $stream 0x90, 4, $subscribe[0], $subscribe[1], 0, 1
+        $null = $subscribing.GetAwaiter().GetResult()
+        $stream.Dispose()
+        $stream = Get-PeerClient $peer
+        $null = Wait-PeerPacket $stream 'CONNECT'
+        Write-PeerBytes $stream 0x20, 3, 0, 0, 0
+        [Text.Encoding]::UTF8.GetString((Wait-PeerPacket $stream 'SUBSCRIBE').Body) | Should -BeLike '*plant/#*'
     }
 }
 
