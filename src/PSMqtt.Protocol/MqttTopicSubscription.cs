@@ -26,4 +26,8 @@ public sealed record MqttTopicSubscription
 
     /// <summary>Whether retained messages are sent when the subscription is made (5.0).</summary>
     public MqttRetainHandling RetainHandling { get; init; }
+
+    /// <summary>The filter and its QoS.</summary>
+    /// <returns>Such as <c>plant/# (QoS 1)</c>.</returns>
+    public override string ToString() => $"{Filter} (QoS {(int)QoS})";
 }

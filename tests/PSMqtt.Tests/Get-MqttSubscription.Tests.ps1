@@ -26,5 +26,9 @@ Describe 'Get-MqttSubscription' {
         $problem.FullyQualifiedErrorId | Should -Be 'MqttSubscriptionNotFound,PSMqtt.Commands.GetMqttSubscriptionCommand'
     }
 
+    It 'names the filters with their QoS, also where it is shown as a list of properties' {
+        "$((Get-MqttSubscription -Name second).Filters)" | Should -Be 'plant/2/+ (QoS 1) office/# (QoS 1)'
+    }
+
     It 'has a table view' { Get-MqttSubscription | Format-Table | Out-String | Should -Match 'plant/2/\+, office/#\s+1\s+True' }
 }
