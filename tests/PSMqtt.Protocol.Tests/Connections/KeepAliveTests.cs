@@ -1,5 +1,7 @@
+using PSMqtt.Protocol.Connections;
 using PSMqtt.Protocol.Packets;
 using PSMqtt.Protocol.Tests.Scripted;
+using PSMqtt.Protocol.Transports;
 
 namespace PSMqtt.Protocol.Tests.Connections;
 
@@ -170,6 +172,42 @@ public sealed class KeepAliveTests : ConnectionTest
         Assert.Equal((1, MqttConnectionState.Connected), (client.Counters.StrayAcknowledgements, client.State));
     }
 
+    [Fact(DisplayName = "[MQTT-3.1.2-20] a send that is under way when a ping would be due puts it off by no more than a ping's time")]
+    public async Task A_send_under_way()
+    {
+        var gate = new object();
+        var transport = new HeldTransport();
+        var writer = new ConnectionWriter(gate, transport, Time, static () => { }, static _ => { });
+        var keepAlive = new KeepAlive(gate, Time, writer, TimeSpan.FromSeconds(60), static _ => { });
+
+        // Paused, as with a slow consumer: the server's silence, which would have it look sooner, counts for nothing.
+        keepAlive.Pause();
+        Time.Advance(TimeSpan.FromSeconds(44));
+        bool mustRun;
+        lock (gate)
+        {
+            writer.Output.Write("0"u8);
+            mustRun = writer.TryStart();
+        }
+
+        Assert.True(mustRun);
+        writer.Run();
+        Time.Advance(TimeSpan.FromSeconds(1));
+        Assert.Equal(1, transport.Sends);
+        Task idle = writer.WaitUntilIdleAsync();
+        transport.Release();
+        await idle.WaitAsync(Limit);
+
+        for (int second = 0; second < 59 && transport.Sends == 1; second++)
+        {
+            Time.Advance(TimeSpan.FromSeconds(1));
+        }
+
+        Assert.Equal(2, transport.Sends);
+        Assert.Equal([0xC0, 0x00], transport.Last);
+        keepAlive.Stop();
+    }
+
     /// <summary>Moves the clock to the next PINGREQ, and shows that it does not come sooner than after three quarters of the time, nor later than its end.</summary>
     private async Task AdvanceToPingAsync(MqttClient client, ScriptedPeer peer, int period = 60)
     {
@@ -192,5 +230,36 @@ public sealed class KeepAliveTests : ConnectionTest
         await peer.SendPingRespAsync();
         await peer.SendPublishAsync("t", "x");
         await ReadAsync(subscription);
+    }
+
+    /// <summary>A connection that holds the first bytes back until it is told, and takes the others at once.</summary>
+    private sealed class HeldTransport : ITransport
+    {
+        private readonly TaskCompletionSource _released = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public string Description => "memory";
+
+        public int Sends { get; private set; }
+
+        public byte[] Last { get; private set; } = [];
+
+        public void Release() => _released.SetResult();
+
+        public ValueTask<int> ReceiveAsync(Memory<byte> buffer, CancellationToken cancellationToken) => new(0);
+
+        public ValueTask SendAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken)
+        {
+            Sends++;
+            Last = buffer.ToArray();
+            return Sends == 1 ? new ValueTask(_released.Task) : ValueTask.CompletedTask;
+        }
+
+        public ValueTask ShutdownAsync(CancellationToken cancellationToken) => ValueTask.CompletedTask;
+
+        public void Abort()
+        {
+        }
+
+        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
     }
 }
