@@ -279,18 +279,7 @@ internal sealed class Connection
 
     private void SetServerDisconnect(DisconnectPacket packet)
     {
-        if (packet.SessionExpirySeconds is not null)
-        {
-            throw new MqttProtocolException(
-                MqttReasonCode.ProtocolError, "MQTT-3.14.2-2", "The server sent a DISCONNECT with a Session Expiry Interval, which only a client may send.");
-        }
-
-        if (packet.ReasonCode == MqttReasonCode.DisconnectWithWillMessage)
-        {
-            throw new MqttProtocolException(
-                MqttReasonCode.ProtocolError, "MQTT-3.14.2-1", "The server sent a DISCONNECT with reason code 0x04, which only a client may send.");
-        }
-
+        packet.CheckFromServer();
         string words = packet.ReasonString is { Length: > 0 } text ? $" ({text})" : string.Empty;
         SetEnd(new ConnectionEnd
         {

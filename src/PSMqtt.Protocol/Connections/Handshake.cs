@@ -188,6 +188,7 @@ internal sealed class Handshake
                 break;
             case MqttPacketType.Disconnect when Version == MqttProtocolVersion.V500:
                 var disconnect = DisconnectPacket.Read(frame, Version);
+                disconnect.CheckFromServer();
                 throw Refused(disconnect.ReasonCode, disconnect.ReasonString, disconnect.ServerReference);
             case MqttPacketType.Auth when Version == MqttProtocolVersion.V500:
                 throw new MqttProtocolException(

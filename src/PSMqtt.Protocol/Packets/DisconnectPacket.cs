@@ -73,6 +73,23 @@ internal sealed class DisconnectPacket : IMqttPacketBody
     /// <exception cref="MqttProtocolException">It breaks the specification.</exception>
     public static DisconnectPacket Read(in MqttFrame frame, MqttProtocolVersion version) => new(frame, version);
 
+    /// <summary>Checks what a server may not send.</summary>
+    /// <exception cref="MqttProtocolException">It is there.</exception>
+    public void CheckFromServer()
+    {
+        if (SessionExpirySeconds is not null)
+        {
+            throw new MqttProtocolException(
+                MqttReasonCode.ProtocolError, "MQTT-3.14.2-2", "The server sent a DISCONNECT with a Session Expiry Interval, which only a client may send.");
+        }
+
+        if (ReasonCode == MqttReasonCode.DisconnectWithWillMessage)
+        {
+            throw new MqttProtocolException(
+                MqttReasonCode.ProtocolError, "MQTT-3.14.2-1", "The server sent a DISCONNECT with reason code 0x04, which only a client may send.");
+        }
+    }
+
     /// <inheritdoc />
     public void Write(IBufferWriter<byte> output, MqttProtocolVersion version) => MqttPacketEncoder.Write(this, output, version);
 

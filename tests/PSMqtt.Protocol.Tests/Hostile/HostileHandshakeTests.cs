@@ -18,6 +18,8 @@ public sealed class HostileHandshakeTests
     [InlineData("AUTH without a method", V500, "F0 06 18 04 15 0001 6D", "MQTT-4.12.0-6", MqttReasonCode.ProtocolError)]
     [InlineData("AUTH", V311, "F0 00", "MQTT-3.2.0-1", MqttReasonCode.ProtocolError)]
     [InlineData("DISCONNECT", V311, "E0 00", "MQTT-3.2.0-1", MqttReasonCode.ProtocolError)]
+    [InlineData("DISCONNECT with 0x04, which only a client may send", V500, "E0 01 04", "MQTT-3.14.2-1", MqttReasonCode.ProtocolError)]
+    [InlineData("DISCONNECT with a Session Expiry Interval", V500, "E0 07 80 05 11 00000001", "MQTT-3.14.2-2", MqttReasonCode.ProtocolError)]
     [InlineData("CONNACK with reserved header flags", V311, "21 02 00 00", "MQTT-2.1.3-1", MqttReasonCode.MalformedPacket)]
     [InlineData("CONNACK with reserved header flags", V500, "21 03 00 00 00", "MQTT-2.1.3-1", MqttReasonCode.MalformedPacket)]
     [InlineData("CONNACK with reserved acknowledge flags", V311, "20 02 02 00", "MQTT-3.2.2-1", MqttReasonCode.MalformedPacket)]
