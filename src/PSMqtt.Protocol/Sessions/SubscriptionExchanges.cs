@@ -37,6 +37,9 @@ internal sealed class SubscriptionExchanges
     /// <summary>Whether there is a connection.</summary>
     public bool IsAttached => _writer is not null;
 
+    /// <summary>Whether the connection speaks 5.0: statements and packets are others before.</summary>
+    private bool Is5 => _limits is { ProtocolVersion: MqttProtocolVersion.V500 };
+
     /// <summary>Called under the lock when a request begins to wait for the server: the reader must not stop reading now.</summary>
     public Action? WaitBegun { get; set; }
 
@@ -112,7 +115,7 @@ internal sealed class SubscriptionExchanges
         {
             throw new MqttProtocolException(
                 MqttReasonCode.ProtocolError,
-                "MQTT-3.8.4-6",
+                Is5 ? "MQTT-3.8.4-6" : "MQTT-3.8.4-5",
                 $"The server sent SUBACK with {packet.ReasonCodes.Count} reason codes for a SUBSCRIBE with one filter.");
         }
 
@@ -129,10 +132,10 @@ internal sealed class SubscriptionExchanges
         object? owner = _packetIdentifiers[packet.PacketIdentifier];
         if (owner is not UnsubscribeExchange exchange)
         {
-            return owner is null ? null : throw WrongKind("UNSUBACK", packet.PacketIdentifier, "MQTT-3.10.4-5");
+            return owner is null ? null : throw WrongKind("UNSUBACK", packet.PacketIdentifier, Is5 ? "MQTT-3.10.4-5" : "MQTT-3.10.4-4");
         }
 
-        if (_limits!.ProtocolVersion == MqttProtocolVersion.V500 && packet.ReasonCodes.Count != 1)
+        if (Is5 && packet.ReasonCodes.Count != 1)
         {
             throw new MqttProtocolException(
                 MqttReasonCode.ProtocolError,
@@ -206,7 +209,7 @@ internal sealed class SubscriptionExchanges
     {
         // What comes for a kept subscription finds its way by its topic, to whoever may have come for it, or to nobody yet: no identifier leads there.
         int? identifier = null;
-        if (_router.Contains(server) && _limits!.SubscriptionIdentifiersAvailable && _limits.ProtocolVersion == MqttProtocolVersion.V500)
+        if (_router.Contains(server) && _limits!.SubscriptionIdentifiersAvailable && Is5)
         {
             identifier = _router.AddIdentifier(server);
         }

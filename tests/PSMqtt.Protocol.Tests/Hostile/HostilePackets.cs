@@ -82,9 +82,9 @@ internal static class HostilePackets
         Add(V500, "PUBLISH with a topic alias that was given no topic", "30 06 0000 03 23 0001", "MQTT-3.3.4", ProtocolError);
         Add(V500, "PUBLISH that exceeds the Receive Maximum",
             "32 07 0001 61 0001 00 31" + "32 07 0001 61 0002 00 31" + "32 07 0001 61 0003 00 31", "MQTT-3.3.4-9", ReceiveMaximumExceeded);
-        Add(V311, "PUBLISH with a packet identifier in use", "32 06 0001 61 0001 31" + "32 06 0001 61 0001 32", "MQTT-2.2.1-4", ProtocolError);
+        Add(V311, "PUBLISH with a packet identifier in use", "32 06 0001 61 0001 31" + "32 06 0001 61 0001 32", "MQTT-2.3.1-4", ProtocolError);
         Add(V500, "PUBLISH with a packet identifier in use", "32 07 0001 61 0001 00 31" + "32 07 0001 61 0001 00 32", "MQTT-2.2.1-4", ProtocolError);
-        Add(V311, "PUBREL of a message that has no PUBREC yet", "34 06 0001 61 0001 31" + "62 02 0001", "MQTT-4.3.3-4", ProtocolError);
+        Add(V311, "PUBREL of a message that has no PUBREC yet", "34 06 0001 61 0001 31" + "62 02 0001", "MQTT-4.3.3-1", ProtocolError);
         Add(V500, "PUBREL of a message that has no PUBREC yet", "34 07 0001 61 0001 00 31" + "62 02 0001", "MQTT-4.3.3-4", ProtocolError);
         Both("PUBLISH beyond our Maximum Packet Size", "30 80 80 04 0001 61", "MQTT-3.1.2-24", PacketTooLarge);
         Both("PUBLISH that announces 256 MiB", "30 FF FF FF 7F 0001 61", "MQTT-3.1.2-24", PacketTooLarge);
@@ -104,32 +104,32 @@ internal static class HostilePackets
             Add(V500, $"{name} with a Topic Alias", $"{first} 07 0009 00 03 23 0001", "MQTT-2.2.2.2", MalformedPacket);
         }
 
-        Both("PUBREC for a QoS 1 message", "50 02 0002", "MQTT-4.3.3-8", ProtocolError, Waiting.PubAck);
-        Both("PUBCOMP for a QoS 1 message", "70 02 0002", "MQTT-4.3.3-8", ProtocolError, Waiting.PubAck);
-        Both("PUBACK for a QoS 2 message", "40 02 0002", "MQTT-4.3.2-3", ProtocolError, Waiting.PubRec);
-        Both("PUBCOMP before PUBREC", "70 02 0002", "MQTT-4.3.3-8", ProtocolError, Waiting.PubRec);
-        Both("PUBACK after PUBREC", "40 02 0002", "MQTT-4.3.2-3", ProtocolError, Waiting.PubComp);
+        Both("PUBREC for a QoS 1 message", "50 02 0002", "MQTT-4.3.3-8", ProtocolError, Waiting.PubAck, statementOf311: "MQTT-4.3.3-1");
+        Both("PUBCOMP for a QoS 1 message", "70 02 0002", "MQTT-4.3.3-8", ProtocolError, Waiting.PubAck, statementOf311: "MQTT-4.3.3-1");
+        Both("PUBACK for a QoS 2 message", "40 02 0002", "MQTT-4.3.2-3", ProtocolError, Waiting.PubRec, statementOf311: "MQTT-4.3.2-1");
+        Both("PUBCOMP before PUBREC", "70 02 0002", "MQTT-4.3.3-8", ProtocolError, Waiting.PubRec, statementOf311: "MQTT-4.3.3-1");
+        Both("PUBACK after PUBREC", "40 02 0002", "MQTT-4.3.2-3", ProtocolError, Waiting.PubComp, statementOf311: "MQTT-4.3.2-1");
         Add(V311, "SUBACK for a QoS 1 message", "90 03 0002 00", "MQTT-3.8.4-2", ProtocolError, Waiting.PubAck);
         Add(V500, "SUBACK for a QoS 1 message", "90 04 0002 00 00", "MQTT-3.8.4-2", ProtocolError, Waiting.PubAck);
-        Add(V311, "UNSUBACK for a QoS 2 message", "B0 02 0002", "MQTT-3.10.4-5", ProtocolError, Waiting.PubRec);
+        Add(V311, "UNSUBACK for a QoS 2 message", "B0 02 0002", "MQTT-3.10.4-4", ProtocolError, Waiting.PubRec);
         Add(V500, "UNSUBACK for a QoS 2 message", "B0 04 0002 00 00", "MQTT-3.10.4-5", ProtocolError, Waiting.PubRec);
-        Both("PUBACK for a SUBSCRIBE", "40 02 0002", "MQTT-4.3.2-3", ProtocolError, Waiting.SubAck);
-        Both("PUBREC for a SUBSCRIBE", "50 02 0002", "MQTT-4.3.3-8", ProtocolError, Waiting.SubAck);
-        Both("PUBCOMP for an UNSUBSCRIBE", "70 02 0002", "MQTT-4.3.3-8", ProtocolError, Waiting.UnsubAck);
+        Both("PUBACK for a SUBSCRIBE", "40 02 0002", "MQTT-4.3.2-3", ProtocolError, Waiting.SubAck, statementOf311: "MQTT-4.3.2-1");
+        Both("PUBREC for a SUBSCRIBE", "50 02 0002", "MQTT-4.3.3-8", ProtocolError, Waiting.SubAck, statementOf311: "MQTT-4.3.3-1");
+        Both("PUBCOMP for an UNSUBSCRIBE", "70 02 0002", "MQTT-4.3.3-8", ProtocolError, Waiting.UnsubAck, statementOf311: "MQTT-4.3.3-1");
     }
 
     private static void AddSubscribing()
     {
         Add(V311, "SUBACK without a code", "90 02 0002", "MQTT-3.8.3-2", ProtocolError, Waiting.SubAck);
         Add(V500, "SUBACK without a code", "90 03 0002 00", "MQTT-3.8.3-2", ProtocolError, Waiting.SubAck);
-        Add(V311, "SUBACK with a code too many", "90 04 0002 00 01", "MQTT-3.8.4-6", ProtocolError, Waiting.SubAck);
+        Add(V311, "SUBACK with a code too many", "90 04 0002 00 01", "MQTT-3.8.4-5", ProtocolError, Waiting.SubAck);
         Add(V500, "SUBACK with a code too many", "90 05 0002 00 00 01", "MQTT-3.8.4-6", ProtocolError, Waiting.SubAck);
         Add(V311, "SUBACK with a reserved code", "90 03 0002 03", "MQTT-3.9.3-2", ProtocolError, Waiting.SubAck);
         Add(V500, "SUBACK with a code that does not exist", "90 04 0002 00 03", "MQTT-3.9.3-2", ProtocolError, Waiting.SubAck);
         Add(V500, "SUBACK with a property length past its end", "90 04 0002 7F 00", "MQTT-3.9.2.1.1", MalformedPacket, Waiting.SubAck);
         Both("SUBACK with packet identifier 0", "90 04 0000 00 00", "MQTT-2.2.1-6", ProtocolError);
         Both("SUBACK of one byte", "90 01 00", "MQTT-2.1.4");
-        Add(V311, "UNSUBACK for a SUBSCRIBE", "B0 02 0002", "MQTT-3.10.4-5", ProtocolError, Waiting.SubAck);
+        Add(V311, "UNSUBACK for a SUBSCRIBE", "B0 02 0002", "MQTT-3.10.4-4", ProtocolError, Waiting.SubAck);
         Add(V500, "UNSUBACK for a SUBSCRIBE", "B0 04 0002 00 00", "MQTT-3.10.4-5", ProtocolError, Waiting.SubAck);
         Add(V311, "SUBACK for an UNSUBSCRIBE", "90 03 0002 00", "MQTT-3.8.4-2", ProtocolError, Waiting.UnsubAck);
         Add(V500, "SUBACK for an UNSUBSCRIBE", "90 04 0002 00 00", "MQTT-3.8.4-2", ProtocolError, Waiting.UnsubAck);
@@ -191,9 +191,14 @@ internal static class HostilePackets
     };
 
     private static void Both(
-        string name, string hexadecimal, string statement, MqttReasonCode reasonCode = MalformedPacket, Waiting waiting = Waiting.Nothing)
+        string name,
+        string hexadecimal,
+        string statement,
+        MqttReasonCode reasonCode = MalformedPacket,
+        Waiting waiting = Waiting.Nothing,
+        string? statementOf311 = null)
     {
-        Add(V311, name, hexadecimal, statement, reasonCode, waiting);
+        Add(V311, name, hexadecimal, statementOf311 ?? statement, reasonCode, waiting);
         Add(V500, name, hexadecimal, statement, reasonCode, waiting);
     }
 
