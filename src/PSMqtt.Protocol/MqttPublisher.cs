@@ -186,10 +186,16 @@ public sealed class MqttPublisher : IAsyncDisposable
                 }
             }
 
-            TimeSpan left = timeout == Timeout.InfiniteTimeSpan ? timeout : timeout - _exchanges.TimeProvider.GetElapsedTime(started);
+            TimeSpan left = timeout;
+            if (timeout != Timeout.InfiniteTimeSpan)
+            {
+                TimeSpan waited = _exchanges.TimeProvider.GetElapsedTime(started);
+                left = waited < timeout ? timeout - waited : TimeSpan.Zero;
+            }
+
             await OperationTimeouts.WaitAsync(
                 room,
-                left < TimeSpan.Zero && timeout != Timeout.InfiniteTimeSpan ? TimeSpan.Zero : left,
+                left,
                 _exchanges.TimeProvider,
                 $"There was no room for the message for '{message.Topic}'",
                 cancellationToken).ConfigureAwait(false);

@@ -134,6 +134,11 @@ public sealed class MqttSubscription : IAsyncDisposable
     public async ValueTask<bool> WaitToReadAsync(TimeSpan timeout, CancellationToken cancellationToken = default)
     {
         OperationTimeouts.Check(timeout);
+        if (timeout == Timeout.InfiniteTimeSpan)
+        {
+            return await WaitToReadAsync(cancellationToken).ConfigureAwait(false);
+        }
+
         ValueTask<bool> wait = WaitToReadAsync(CancellationToken.None);
         if (wait.IsCompleted && !cancellationToken.IsCancellationRequested)
         {
@@ -207,16 +212,8 @@ public sealed class MqttSubscription : IAsyncDisposable
     /// <summary>Takes messages as they come, until the subscription ends.</summary>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>The messages.</returns>
-    public async IAsyncEnumerable<MqttMessage> ReadAllAsync([EnumeratorCancellation] CancellationToken cancellationToken = default)
-    {
-        while (await WaitToReadAsync(cancellationToken).ConfigureAwait(false))
-        {
-            while (TryRead(out MqttMessage? message))
-            {
-                yield return message;
-            }
-        }
-    }
+    public IAsyncEnumerable<MqttMessage> ReadAllAsync(CancellationToken cancellationToken = default) =>
+        ReadAllAsync(Timeout.InfiniteTimeSpan, cancellationToken);
 
     /// <summary>Takes messages as they come, until the subscription ends, or none comes for a time.</summary>
     /// <param name="timeout">How long to wait for each message, up to 49 days; <see cref="Timeout.InfiniteTimeSpan"/>: for ever.</param>
