@@ -177,6 +177,7 @@ public sealed partial class MqttBroker
         ThrowIfStopped();
         OneOf(s_disconnectReasons, reason, "A client", "disconnected");
         string[] clients = FindClients(clientId);
+        // A method that a script calls: it cannot hand on a task, and there is no cmdlet whose wait could serve.
         Task.Run(() => _broker.DisconnectAsync(clients, reason)).GetAwaiter().GetResult();
         return clients.Length;
     }

@@ -96,6 +96,7 @@ public sealed partial class MqttBroker : IDisposable, IAsyncDisposable
     }
 
     /// <summary>Stops it, and waits until it has stopped.</summary>
+    // Called by scripts and by using: there is no cmdlet whose wait could serve, and it runs on the pool, so that nothing waits for this thread.
     public void Dispose() => Task.Run(() => DisposeAsync().AsTask()).GetAwaiter().GetResult();
 
     /// <summary>Its name and what to connect to.</summary>

@@ -64,6 +64,8 @@ public sealed class StartMqttBrokerCommand : PSCmdlet
         {
             var settings = new EmbeddedBrokerSettings(Port, Credential?.UserName, PasswordOf(Credential), GetCertificate(), new BrokerFaults());
             Runspace? runspace = Runspace.DefaultRunspace;
+            // Not the wait of the cmdlets with a connection: what is to be waited for is this machine, which binds a port or refuses it at once, and a
+            // pipeline that is stopped meanwhile must not leave a broker behind that nobody was given.
             var written = PSObject.AsPSObject(Task.Run(() => BrokerTable.StartAsync(Name, settings, runspace)).GetAwaiter().GetResult());
             if (written.BaseObject is MqttBroker { Certificate: { } certificate } && certificate.Subject == certificate.Issuer)
             {

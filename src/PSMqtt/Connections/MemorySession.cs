@@ -133,6 +133,7 @@ internal sealed class MemorySession : ISessionStore, IDisposable
     {
         _isReturned = true;
         s_lent.Remove(_key);
+        // Nothing to wait for: a store in memory answers at once.
         SessionContents contents = _store.OpenAsync(_key.ClientId, CancellationToken.None).AsTask().GetAwaiter().GetResult();
         if (contents.Messages.Count + contents.InboundIdentifiers.Count + contents.Subscriptions.Count == 0)
         {

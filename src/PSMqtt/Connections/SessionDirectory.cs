@@ -23,7 +23,7 @@ internal sealed class SessionDirectory : IDisposable, IAsyncDisposable
             SizeLimit = option?.SessionSizeLimit ?? options.SizeLimit,
         });
 
-        // The store reads its files before it returns.
+        // Nothing to wait for here: the store reads its files before it returns, and the task has ended.
         _ = store.OpenAsync(clientId, CancellationToken.None).AsTask().GetAwaiter().GetResult();
         return new SessionDirectory(store);
     }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Management.Automation;
 
 namespace PSMqtt.Parameters;
@@ -10,42 +9,31 @@ namespace PSMqtt.Parameters;
 [AttributeUsage(AttributeTargets.Property)]
 public sealed class TimeLimitAttribute : ArgumentTransformationAttribute
 {
+    private readonly SecondsAttribute _seconds;
+
     /// <summary>Allows from <paramref name="minimum"/> to <paramref name="maximum"/> seconds, and for ever.</summary>
     /// <param name="minimum">The fewest seconds.</param>
     /// <param name="maximum">The most seconds, but for ever.</param>
-    public TimeLimitAttribute(double minimum, double maximum)
-    {
-        Minimum = minimum;
-        Maximum = maximum;
-    }
+    public TimeLimitAttribute(double minimum, double maximum) => _seconds = new SecondsAttribute(minimum, maximum) { AllowInfinite = true };
 
     /// <summary>The fewest seconds that are allowed.</summary>
-    public double Minimum { get; }
+    public double Minimum => _seconds.Minimum;
 
     /// <summary>The most seconds that are allowed, but for ever.</summary>
-    public double Maximum { get; }
+    public double Maximum => _seconds.Maximum;
 
     /// <inheritdoc />
     public override object? Transform(EngineIntrinsics engineIntrinsics, object inputData)
     {
         object? value = inputData is PSObject wrapped ? wrapped.BaseObject : inputData;
-        if (value is string text && text.Equals("Infinite", StringComparison.OrdinalIgnoreCase))
+        if (value is double.PositiveInfinity)
         {
-            return double.PositiveInfinity;
+            return value;
         }
 
-        double seconds = value is TimeSpan span
-            ? span == Timeout.InfiniteTimeSpan ? -1 : span.TotalSeconds
-            : LanguagePrimitives.TryConvertTo(value, CultureInfo.InvariantCulture, out double converted) ? converted : double.NaN;
-        if (seconds is -1 or double.PositiveInfinity)
-        {
-            return double.PositiveInfinity;
-        }
-
-        return seconds >= Minimum && seconds <= Maximum
-            ? seconds
-            : throw new ArgumentTransformationMetadataException(string.Create(
-                CultureInfo.InvariantCulture, $"'{value}' is no time limit: from {Minimum} to {Maximum} seconds are allowed, or Infinite."));
+        // Nothing is what a number makes of it: 0.
+        var limit = (TimeSpan)_seconds.Transform(engineIntrinsics, value ?? 0d)!;
+        return limit == Timeout.InfiniteTimeSpan ? double.PositiveInfinity : limit.TotalSeconds;
     }
 
     /// <summary>The limit as the engine knows it.</summary>
