@@ -46,7 +46,7 @@ public enum MqttConnectFailure
     /// <summary>The peer answered with something that is not MQTT.</summary>
     NotMqtt,
 
-    /// <summary>The peer answered in MQTT, but broke its rules: see the inner exception.</summary>
+    /// <summary>The peer answered in MQTT, or in the WebSocket that carries it, but broke the rules of that: see the inner exception.</summary>
     ProtocolError,
 
     /// <summary>The peer closed the connection before its CONNACK.</summary>

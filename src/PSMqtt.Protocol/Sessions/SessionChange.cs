@@ -37,7 +37,7 @@ public enum SessionChangeKind
 
     /// <summary>
     /// Received identifiers and subscriptions are forgotten, messages are not. The client does not say this itself: when the server has lost the session, its
-    /// subscriptions are made again.
+    /// subscriptions are made again. It stays for whoever drives a store directly, and because a log that has it must still be read.
     /// </summary>
     SessionLost,
 

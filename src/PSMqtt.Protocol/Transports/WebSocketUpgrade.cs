@@ -173,13 +173,11 @@ internal static class WebSocketUpgrade
     {
         >= 300 and < 400 when answer.Header("Location") is { } location => $"It redirects to '{EndpointText.Redact(location)}': connect there, by ws:// or wss://.",
         401 or 403 => "It wants other credentials for HTTP: give them as a WebSocket header, such as Authorization, or in the query.",
-        404 => $"There is nothing at '{PathOnly(endpoint)}': check the path (often /mqtt, /ws or /).",
+        404 => $"There is nothing at '{endpoint.Path}': check the path (often /mqtt, /ws or /).",
         426 => "It wants another protocol or version of it; check the path.",
         >= 500 => "The server, or a proxy before it, is in trouble; try again later.",
-        _ => $"At '{PathOnly(endpoint)}' there is no WebSocket endpoint: check the path (often /mqtt, /ws or /).",
+        _ => $"At '{endpoint.Path}' there is no WebSocket endpoint: check the path (often /mqtt, /ws or /).",
     };
-
-    private static string PathOnly(MqttEndpoint endpoint) => endpoint.Path;
 
     private static string Name(MqttEndpoint endpoint) => $"The WebSocket endpoint {endpoint}";
 

@@ -7,29 +7,29 @@ namespace PSMqtt.Protocol.Tests.Packets;
 /// <summary>UTF-8 Encoded Strings, in every place where a packet has one.</summary>
 public sealed class TextTests
 {
-    /// <summary>Packets with a string of three bytes, written "XXX", in each place.</summary>
+    /// <summary>Packets with a string of three bytes, written &lt;text&gt;, in each place.</summary>
     private static readonly (string Place, MqttProtocolVersion Version, string Packet)[] s_places =
     [
-        ("client identifier", MqttProtocolVersion.V311, "10 0F 0004 4D515454 04 02 0000 0003 XXX"),
-        ("will topic", MqttProtocolVersion.V311, "10 13 0004 4D515454 04 06 0000 0000 0003 XXX 0000"),
-        ("user name", MqttProtocolVersion.V311, "10 11 0004 4D515454 04 82 0000 0000 0003 XXX"),
-        ("protocol name", MqttProtocolVersion.V311, "10 0B 0003 XXX 04 02 0000 0000"),
-        ("topic name", MqttProtocolVersion.V311, "30 05 0003 XXX"),
-        ("topic name", MqttProtocolVersion.V500, "30 06 0003 XXX 00"),
-        ("topic filter", MqttProtocolVersion.V311, "82 08 0001 0003 XXX 00"),
-        ("topic filter", MqttProtocolVersion.V311, "A2 07 0001 0003 XXX"),
-        ("authentication method", MqttProtocolVersion.V500, "F0 08 18 06 15 0003 XXX"),
-        ("assigned client identifier", MqttProtocolVersion.V500, "20 09 00 00 06 12 0003 XXX"),
-        ("response information", MqttProtocolVersion.V500, "20 09 00 00 06 1A 0003 XXX"),
-        ("server reference", MqttProtocolVersion.V500, "20 09 00 00 06 1C 0003 XXX"),
-        ("content type", MqttProtocolVersion.V500, "30 0A 0001 74 06 03 0003 XXX"),
-        ("response topic", MqttProtocolVersion.V500, "30 0A 0001 74 06 08 0003 XXX"),
-        ("user property name", MqttProtocolVersion.V500, "30 0C 0001 74 08 26 0003 XXX 0000"),
-        ("user property value", MqttProtocolVersion.V500, "30 0C 0001 74 08 26 0000 0003 XXX"),
-        ("reason string", MqttProtocolVersion.V500, "40 0A 0001 00 06 1F 0003 XXX"),
-        ("reason string", MqttProtocolVersion.V500, "90 0A 0001 06 1F 0003 XXX 00"),
-        ("reason string", MqttProtocolVersion.V500, "B0 0A 0001 06 1F 0003 XXX 00"),
-        ("reason string", MqttProtocolVersion.V500, "E0 08 00 06 1F 0003 XXX"),
+        ("client identifier", MqttProtocolVersion.V311, "10 0F 0004 4D515454 04 02 0000 0003 <text>"),
+        ("will topic", MqttProtocolVersion.V311, "10 13 0004 4D515454 04 06 0000 0000 0003 <text> 0000"),
+        ("user name", MqttProtocolVersion.V311, "10 11 0004 4D515454 04 82 0000 0000 0003 <text>"),
+        ("protocol name", MqttProtocolVersion.V311, "10 0B 0003 <text> 04 02 0000 0000"),
+        ("topic name", MqttProtocolVersion.V311, "30 05 0003 <text>"),
+        ("topic name", MqttProtocolVersion.V500, "30 06 0003 <text> 00"),
+        ("topic filter", MqttProtocolVersion.V311, "82 08 0001 0003 <text> 00"),
+        ("topic filter", MqttProtocolVersion.V311, "A2 07 0001 0003 <text>"),
+        ("authentication method", MqttProtocolVersion.V500, "F0 08 18 06 15 0003 <text>"),
+        ("assigned client identifier", MqttProtocolVersion.V500, "20 09 00 00 06 12 0003 <text>"),
+        ("response information", MqttProtocolVersion.V500, "20 09 00 00 06 1A 0003 <text>"),
+        ("server reference", MqttProtocolVersion.V500, "20 09 00 00 06 1C 0003 <text>"),
+        ("content type", MqttProtocolVersion.V500, "30 0A 0001 74 06 03 0003 <text>"),
+        ("response topic", MqttProtocolVersion.V500, "30 0A 0001 74 06 08 0003 <text>"),
+        ("user property name", MqttProtocolVersion.V500, "30 0C 0001 74 08 26 0003 <text> 0000"),
+        ("user property value", MqttProtocolVersion.V500, "30 0C 0001 74 08 26 0000 0003 <text>"),
+        ("reason string", MqttProtocolVersion.V500, "40 0A 0001 00 06 1F 0003 <text>"),
+        ("reason string", MqttProtocolVersion.V500, "90 0A 0001 06 1F 0003 <text> 00"),
+        ("reason string", MqttProtocolVersion.V500, "B0 0A 0001 06 1F 0003 <text> 00"),
+        ("reason string", MqttProtocolVersion.V500, "E0 08 00 06 1F 0003 <text>"),
     ];
 
     public static TheoryData<int> Places => new(Enumerable.Range(0, s_places.Length));
@@ -126,7 +126,7 @@ public sealed class TextTests
         }
     }
 
-    private static byte[] Packet(int place, string bytes) => Hex(s_places[place].Packet.Replace("XXX", bytes, StringComparison.Ordinal));
+    private static byte[] Packet(int place, string bytes) => Hex(s_places[place].Packet.Replace("<text>", bytes, StringComparison.Ordinal));
 
     private static void AssertNotWritten(string text, string what)
     {
