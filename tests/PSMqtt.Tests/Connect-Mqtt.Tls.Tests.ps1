@@ -267,9 +267,11 @@ Describe 'Connect-Mqtt over TLS' {
         It 'warns of a password in -Proxy, and of one in <_>' -ForEach 'http_proxy', 'ALL_PROXY' {
             @(Get-Warning @{ Server = 'localhost:1'; Option = New-MqttConnectionOption -Proxy http://somebody:secret@0.0.0.0:1 })[0] |
                 Should -BeLike "*proxy's password*unencrypted*0.0.0.0*"
-            $before = [Environment]::GetEnvironmentVariable($_)
+            $names = 'http_proxy', 'HTTP_PROXY', 'all_proxy', 'ALL_PROXY', 'no_proxy', 'NO_PROXY'
+            $before = $names.ForEach({ [Environment]::GetEnvironmentVariable($_) })
             try {
                 # The environment is that of the process: the proxy is not on this machine by its address, but nobody listens there.
+                $names.ForEach({ [Environment]::SetEnvironmentVariable($_, $null) })
                 [Environment]::SetEnvironmentVariable($_, 'http://somebody:secret@0.0.0.0:1')
                 $seen = @(Get-Warning @{ Server = 'ws://broker.invalid:1'; Option = New-MqttConnectionOption })
                 $seen.Count | Should -Be 1
@@ -277,7 +279,7 @@ Describe 'Connect-Mqtt over TLS' {
                 $seen[0] | Should -Not -BeLike '*secret*'
                 Get-Warning @{ Server = 'ws://localhost:1'; Option = New-MqttConnectionOption } | Should -BeNullOrEmpty
             }
-            finally { [Environment]::SetEnvironmentVariable($_, $before) }
+            finally { for ($i = 0; $i -lt $names.Count; $i++) { [Environment]::SetEnvironmentVariable($names[$i], $before[$i]) } }
         }
 
         It 'warns of a password that follows a server reference to where it is not encrypted' {

@@ -196,7 +196,14 @@ public sealed class FlowControlTests : SessionTest
     public async Task Our_receive_maximum_not_enforced_is_bounded()
     {
         const int Count = 5000;
-        (MqttClient client, ScriptedPeer peer) = await ConnectAsync(Options(MqttProtocolVersion.V500) with { ReceiveMaximum = 2, EnforceReceiveMaximum = false });
+        (MqttClient client, ScriptedPeer peer) = await ConnectAsync(Options(MqttProtocolVersion.V500) with
+        {
+            ReceiveMaximum = 2,
+            EnforceReceiveMaximum = false,
+
+            // The acknowledgement is read behind thousands of messages: on a slow machine that is later than the default.
+            OperationTimeout = Timeout.InfiniteTimeSpan,
+        });
         MqttSubscription subscription = await SubscribeAsync(client, peer, "a", new MqttSubscriptionOptions { QueueLimit = 10 });
         Task send = Task.Run(async () =>
         {
