@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace PSMqtt.Protocol;
 
 /// <summary>How a subscription keeps messages until they are taken.</summary>
@@ -23,4 +25,10 @@ public sealed record MqttSubscriptionOptions
 
     /// <summary>User properties of the SUBSCRIBE (5.0). Default: none.</summary>
     public IReadOnlyList<MqttUserProperty> UserProperties { get; init; } = [];
+
+    /// <summary>How much may wait, and what happens when it is more: <c>10,000 messages or 65,536 KiB, then Wait</c>.</summary>
+    /// <returns>A line for people.</returns>
+    public override string ToString() => string.Create(
+        CultureInfo.InvariantCulture,
+        $"{QueueLimit:N0} messages or {QueueByteLimit / 1024:N0} KiB, then {Overflow}{(ManualAcknowledge ? ", acknowledged by hand" : string.Empty)}");
 }

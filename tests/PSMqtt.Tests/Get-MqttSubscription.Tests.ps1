@@ -28,6 +28,7 @@ Describe 'Get-MqttSubscription' {
 
     It 'names the filters with their QoS, also where it is shown as a list of properties' {
         "$((Get-MqttSubscription -Name second).Filters)" | Should -Be 'plant/2/+ (QoS 1) office/# (QoS 1)'
+        "$((Get-MqttSubscription -Name second).Options)" | Should -Be '10,000 messages or 65,536 KiB, then Wait'
     }
 
     It 'has a table view' { Get-MqttSubscription | Format-Table | Out-String | Should -Match 'plant/2/\+, office/#\s+1\s+True' }

@@ -45,6 +45,14 @@ Describe 'what a cmdlet tells' {
         finally { $peer.Stop(); $runspace.Dispose() }
     }
 
+    It 'tells with -Verbose once, and not twice, why it cannot be made' {
+        $peer = New-Peer
+        $uri = Get-PeerUri $peer
+        $peer.Stop()
+        $story = Get-Told $verbose { Connect-Mqtt $uri -Verbose -ErrorAction SilentlyContinue }
+        @($story -like '*refused the connection*') | Should -HaveCount 1
+    }
+
     It 'tells with -Verbose of a reconnect while a cmdlet waits' {
         $own = Start-MqttBroker
         $runspace = New-OtherRunspace

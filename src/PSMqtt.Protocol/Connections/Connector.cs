@@ -103,7 +103,12 @@ internal sealed class Connector
             }
             catch (MqttConnectException e)
             {
-                _trace.Step(e.Message);
+                if (servers.Count > 1)
+                {
+                    // Of a single server, whoever is told of the failure says it.
+                    _trace.Step(e.Message);
+                }
+
                 if (failure is null || failure.Phase < e.Phase)
                 {
                     failure = e;
