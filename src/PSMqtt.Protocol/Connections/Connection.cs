@@ -71,6 +71,7 @@ internal sealed class Connection
         }
         catch (MqttProtocolException e)
         {
+            e.NameStatementIn(Limits.ProtocolVersion);
             SetEnd(new ConnectionEnd
             {
                 Error = e,
@@ -152,11 +153,10 @@ internal sealed class Connection
             {
                 // A connection that ends is read to its end, however full the queues are: nobody may come to empty them.
                 hasPaused = true;
-                _keepAlive!.Pause();
                 await Task.WhenAny(pause, _ending.Task).ConfigureAwait(false);
-                _keepAlive.Continue();
             }
 
+            _keepAlive!.Continue();
             if (hasPaused || needed == 0)
             {
                 continue;
@@ -174,7 +174,7 @@ internal sealed class Connection
                 return;
             }
 
-            _keepAlive!.Received();
+            _keepAlive.Received();
             if (_session.Outbound.InFlight == 0)
             {
                 // Nothing of ours is under way: a conversation, not a stream.
@@ -202,6 +202,11 @@ internal sealed class Connection
                 finally
                 {
                     _session.HandOver();
+                    if (_session.MayPause)
+                    {
+                        // In the same lock, so that no silence is counted between a queue that is full and the reader that waits for it.
+                        _keepAlive!.Pause();
+                    }
                 }
             }
         }

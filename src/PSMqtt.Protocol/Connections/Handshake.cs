@@ -94,6 +94,7 @@ internal sealed class Handshake
         }
         catch (MqttProtocolException e)
         {
+            e.NameStatementIn(Version);
             if (!_speaksMqtt)
             {
                 throw NotMqtt(e);
@@ -122,7 +123,7 @@ internal sealed class Handshake
             {
                 throw _hasReceived
                     ? new MqttProtocolException(
-                        MqttReasonCode.MalformedPacket, "MQTT-4.8.0-1", "The server closed the connection in the middle of its first packet.")
+                        MqttReasonCode.MalformedPacket, "MQTT-4.13.1-1", "The server closed the connection in the middle of its first packet.")
                     : ClosedByPeer(null);
             }
 
@@ -243,7 +244,7 @@ internal sealed class Handshake
         {
             throw new MqttProtocolException(
                 MqttReasonCode.ProtocolError,
-                Version == MqttProtocolVersion.V500 ? "MQTT-3.2.2-2" : "MQTT-3.2.2-1",
+                "MQTT-3.2.2-2",
                 "The server says that it has kept a session, though a clean one was asked for.");
         }
 

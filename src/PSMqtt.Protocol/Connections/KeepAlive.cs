@@ -60,7 +60,7 @@ internal sealed class KeepAlive
         }
     }
 
-    /// <summary>The reader stops, because a consumer is slow: silence means nothing now.</summary>
+    /// <summary>The reader stops, because a consumer is slow: silence means nothing now. By the reader alone.</summary>
     public void Pause()
     {
         lock (_gate)
@@ -69,9 +69,14 @@ internal sealed class KeepAlive
         }
     }
 
-    /// <summary>The reader goes on: the time of silence begins anew.</summary>
+    /// <summary>The reader goes on, if it had stopped: the time of silence begins anew. By the reader alone, which need not lock to see what it has set.</summary>
     public void Continue()
     {
+        if (!_isPaused)
+        {
+            return;
+        }
+
         lock (_gate)
         {
             _isPaused = false;

@@ -35,9 +35,7 @@ internal sealed class ConnAckPacket : IMqttPacketBody
             : MqttReasonCodeTable.Check(MqttPacketType.ConnAck, code);
         if (SessionPresent && code != 0)
         {
-            throw ProtocolViolation.Error(
-                version == MqttProtocolVersion.V500 ? "MQTT-3.2.2-6" : "MQTT-3.2.2-4",
-                "A CONNACK refuses the connection and has Session Present set.");
+            throw ProtocolViolation.Error("MQTT-3.2.2-6", "A CONNACK refuses the connection and has Session Present set.");
         }
 
         if (version == MqttProtocolVersion.V500 && !oldRefusal)

@@ -77,6 +77,7 @@ internal static class PacketDescription
         }
         catch (MqttProtocolException exception)
         {
+            exception.NameStatementIn(version);
             line.Clear().Append(CultureInfo.InvariantCulture, $"{frame.Type.Name()}, {frame.TotalLength} bytes, malformed: {exception.Message}");
         }
 

@@ -111,7 +111,7 @@ internal sealed class InboundLedger
         {
             throw new MqttProtocolException(
                 MqttReasonCode.ProtocolError,
-                _version == MqttProtocolVersion.V500 ? "MQTT-2.2.1-4" : "MQTT-2.3.1-4",
+                "MQTT-2.2.1-4",
                 $"The server sent a PUBLISH of QoS 1 with packet identifier {packetIdentifier}, whose earlier message of QoS 2 it has not released yet.");
         }
 
@@ -126,7 +126,7 @@ internal sealed class InboundLedger
 
                 throw new MqttProtocolException(
                     MqttReasonCode.ProtocolError,
-                    _version == MqttProtocolVersion.V500 ? "MQTT-2.2.1-4" : "MQTT-2.3.1-4",
+                    "MQTT-2.2.1-4",
                     $"The server sent a new PUBLISH with packet identifier {packetIdentifier}, whose earlier message is not acknowledged yet.");
             }
 
@@ -217,7 +217,7 @@ internal sealed class InboundLedger
         {
             throw new MqttProtocolException(
                 MqttReasonCode.ProtocolError,
-                _version == MqttProtocolVersion.V500 ? "MQTT-4.3.3-4" : "MQTT-4.3.3-1",
+                "MQTT-4.3.3-4",
                 $"The server sent PUBREL for packet identifier {packetIdentifier}, whose PUBLISH has not been acknowledged.");
         }
 

@@ -298,7 +298,7 @@ internal sealed class OutboundExchanges
 
         if (owner is not PublishOperation operation)
         {
-            throw PublishFailures.WrongKind(packet, null, _version);
+            throw PublishFailures.WrongKind(packet, null);
         }
 
         switch (packet.Type, operation.State)
@@ -323,7 +323,7 @@ internal sealed class OutboundExchanges
                 _channel!.Release(packet.PacketIdentifier, MqttReasonCode.Success);
                 break;
             default:
-                throw PublishFailures.WrongKind(packet, operation, _version);
+                throw PublishFailures.WrongKind(packet, operation);
         }
 
         return true;

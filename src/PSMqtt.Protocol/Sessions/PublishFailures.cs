@@ -67,8 +67,7 @@ internal static class PublishFailures
     /// <summary>The server has answered a request with the answer to another kind.</summary>
     /// <param name="packet">The answer.</param>
     /// <param name="owner">The message that its packet identifier belongs to; <see langword="null"/>: that is a SUBSCRIBE or UNSUBSCRIBE.</param>
-    /// <param name="version">The version of the connection: each has statements of its own.</param>
-    public static MqttProtocolException WrongKind(in AcknowledgementPacket packet, PublishOperation? owner, MqttProtocolVersion version)
+    public static MqttProtocolException WrongKind(in AcknowledgementPacket packet, PublishOperation? owner)
     {
         string name = packet.Type.ToString().ToUpperInvariant();
         string live = owner is null ? "a SUBSCRIBE or UNSUBSCRIBE" : $"a QoS {(int)owner.QoS} PUBLISH";
@@ -76,9 +75,7 @@ internal static class PublishFailures
             ? " Servers without QoS 2, such as RabbitMQ, do that: publish with QoS 1." : string.Empty;
         return new MqttProtocolException(
             MqttReasonCode.ProtocolError,
-            packet.Type == MqttPacketType.PubAck
-                ? version == MqttProtocolVersion.V500 ? "MQTT-4.3.2-3" : "MQTT-4.3.2-1"
-                : version == MqttProtocolVersion.V500 ? "MQTT-4.3.3-8" : "MQTT-4.3.3-1",
+            packet.Type == MqttPacketType.PubAck ? "MQTT-4.3.2-3" : "MQTT-4.3.3-8",
             $"The server sent {name} for packet identifier {packet.PacketIdentifier}, which belongs to {live} that awaits another answer.{cause}");
     }
 

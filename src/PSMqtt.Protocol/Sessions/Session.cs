@@ -406,12 +406,7 @@ internal sealed class Session
     {
         if (!packet.HasTopicAlias)
         {
-            return packet.Topic.IsEmpty
-                ? throw new MqttProtocolException(
-                    MqttReasonCode.ProtocolError,
-                    _version == MqttProtocolVersion.V500 ? "MQTT-3.3.2-8" : "MQTT-4.7.3-1",
-                    "The server sent a PUBLISH without topic and without topic alias.")
-                : _topics.GetTopic(packet.Topic);
+            return _topics.GetTopic(packet.Topic);
         }
 
         if (packet.Topic.IsEmpty)

@@ -115,7 +115,7 @@ internal sealed class SubscriptionExchanges
         {
             throw new MqttProtocolException(
                 MqttReasonCode.ProtocolError,
-                Is5 ? "MQTT-3.8.4-6" : "MQTT-3.8.4-5",
+                "MQTT-3.8.4-6",
                 $"The server sent SUBACK with {packet.ReasonCodes.Count} reason codes for a SUBSCRIBE with one filter.");
         }
 
@@ -132,7 +132,7 @@ internal sealed class SubscriptionExchanges
         object? owner = _packetIdentifiers[packet.PacketIdentifier];
         if (owner is not UnsubscribeExchange exchange)
         {
-            return owner is null ? null : throw WrongKind("UNSUBACK", packet.PacketIdentifier, Is5 ? "MQTT-3.10.4-5" : "MQTT-3.10.4-4");
+            return owner is null ? null : throw WrongKind("UNSUBACK", packet.PacketIdentifier, "MQTT-3.10.4-5");
         }
 
         if (Is5 && packet.ReasonCodes.Count != 1)

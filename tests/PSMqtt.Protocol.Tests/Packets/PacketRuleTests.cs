@@ -22,11 +22,11 @@ public sealed class PacketRuleTests
         }
     }
 
-    [Fact(DisplayName = "[MQTT-3.2.2-6] a CONNACK that refuses must not have Session Present set [MQTT-3.1.1: MQTT-3.2.2-4]")]
+    [Fact(DisplayName = "[MQTT-3.2.2-6] [MQTT-3.1.1: MQTT-3.2.2-4] a CONNACK that refuses must not have Session Present set")]
     public void ConnAck_session_present_and_refused()
     {
         AssertRefused("MQTT-3.2.2-6", Hex("20 03 01 87 00"), V500, MqttReasonCode.ProtocolError);
-        AssertRefused("MQTT-3.2.2-4", Hex("20 02 01 05"), V311, MqttReasonCode.ProtocolError);
+        AssertRefused("MQTT-3.2.2-6", Hex("20 02 01 05"), V311, MqttReasonCode.ProtocolError);
     }
 
     [Theory(DisplayName = "A refusal in the form of 3.1.1 is understood on a connection that asked for 5.0")]
