@@ -53,6 +53,32 @@ Describe 'Register-MqttSubscription -Action' {
         ($batches | ForEach-Object { $_.Text }) -join ',' | Should -Be ((1..120) -join ',')
     }
 
+    It 'shares an idle runspace with other actions, of which none is lost' {
+        $runspace = [runspacefactory]::CreateRunspace([initialsessionstate]::CreateDefault2())
+        $runspace.Open()
+        try {
+            $seen = [Collections.Concurrent.ConcurrentQueue[string]]::new()
+            $script = [powershell]::Create()
+            $script.Runspace = $runspace
+            $null = $script.AddScript({
+                    param($module, $uri, $seen)
+                    Import-Module $module
+                    $null = Connect-Mqtt $uri -Name idle
+                    $null = 1..4 | ForEach-Object { Register-MqttSubscription "action/idle/$_" -MessageData $seen -Action { $Event.MessageData.Enqueue($EventArgs.Message.Topic) } }
+                    $null = Register-MqttSubscription action/idle/errors -MessageData $seen -Action { $Event.MessageData.Enqueue('error'); throw 'as it should' }
+                }).AddArgument((Get-Module PSMqtt).Path).AddArgument($broker.Uri).AddArgument($seen)
+            $null = $script.Invoke()
+            $script.Streams.Error | Should -BeNullOrEmpty
+            1..250 | ForEach-Object { 'action/idle/1', 'action/idle/2', 'action/idle/3', 'action/idle/4' | ForEach-Object { Send-MqttMessage $_ x -NoWait } }
+            1..20 | Send-MqttMessage action/idle/errors -QoS 1
+            Wait-Until { $seen.Count -eq 1020 }
+            1..4 | ForEach-Object { $topic = "action/idle/$_"; @($seen -eq $topic).Count | Should -Be 250 }
+        }
+        finally {
+            $runspace.Dispose()
+        }
+    }
+
     It 'ends by itself with -MaxTriggerCount' {
         $seen = [Collections.Generic.List[string]]::new()
         $null = Register-MqttSubscription action/max -MaxTriggerCount 3 -MessageData $seen -Action { $Event.MessageData.Add("$($EventArgs.Message)") }

@@ -4,7 +4,8 @@ namespace PSMqtt.Connections;
 
 /// <summary>
 /// Raises the events of a connection for the user's handlers: one after the other, in order, on a thread of their own, so that a slow handler keeps
-/// neither the engine nor the module's own cmdlets waiting. Bounded: when far too many wait, the oldest are dropped, and counted.
+/// neither the engine nor the module's own cmdlets waiting. The actions of Register-ObjectEvent wait for their turn in a runspace that may be busy, and
+/// have a queue of their own, so that nobody else waits with them. Bounded: when far too many wait, the oldest are dropped, and counted.
 /// </summary>
 /// <param name="sender">The connection.</param>
 internal sealed class ConnectionEvents(object sender)
@@ -12,8 +13,9 @@ internal sealed class ConnectionEvents(object sender)
     private const int Limit = 100_000;
 
     private readonly object _lock = new();
-    private Channel<Action>? _waiting;
     private long _dropped;
+    private ChannelWriter<Func<Task>>? _waiting;
+    private ChannelWriter<Func<Task>>? _actions;
 
     /// <summary>How many events were dropped, because the handlers did not keep up.</summary>
     public long Dropped => Interlocked.Read(ref _dropped);
@@ -26,26 +28,31 @@ internal sealed class ConnectionEvents(object sender)
     {
         if (handlers is not null)
         {
-            Waiting().TryWrite(() => Call(handlers, args));
+            Queue(ref _waiting).TryWrite(() =>
+            {
+                Call(handlers, args);
+                return Task.CompletedTask;
+            });
         }
     }
 
-    private ChannelWriter<Action> Waiting()
+    private ChannelWriter<Func<Task>> Queue(ref ChannelWriter<Func<Task>>? queue)
     {
         lock (_lock)
         {
-            if (_waiting is null)
+            if (queue is null)
             {
                 BoundedChannelOptions options = new(Limit)
                 {
                     FullMode = BoundedChannelFullMode.DropOldest,
                     SingleReader = true,
                 };
-                _waiting = Channel.CreateBounded<Action>(options, _ => Interlocked.Increment(ref _dropped));
-                _ = Task.Run(() => RunAsync(_waiting.Reader));
+                var channel = Channel.CreateBounded<Func<Task>>(options, _ => Interlocked.Increment(ref _dropped));
+                _ = Task.Run(() => RunAsync(channel.Reader));
+                queue = channel.Writer;
             }
 
-            return _waiting.Writer;
+            return queue;
         }
     }
 
@@ -56,9 +63,17 @@ internal sealed class ConnectionEvents(object sender)
         {
             try
             {
-                if (!PowerShellEvent.TryRaise(handler, sender, args))
+                if (PowerShellEvent.Of(handler, sender, args) is not { } raised)
                 {
                     ((EventHandler<T>)handler)(sender, args);
+                }
+                else if (raised.HasAction)
+                {
+                    Queue(ref _actions).TryWrite(raised.RaiseInTurnAsync);
+                }
+                else
+                {
+                    raised.Raise();
                 }
             }
             catch (Exception exception) when (exception is not OutOfMemoryException)
@@ -68,11 +83,12 @@ internal sealed class ConnectionEvents(object sender)
         }
     }
 
-    private static async Task RunAsync(ChannelReader<Action> actions)
+    private static async Task RunAsync(ChannelReader<Func<Task>> calls)
     {
-        await foreach (Action action in actions.ReadAllAsync().ConfigureAwait(false))
+        await foreach (Func<Task> call in calls.ReadAllAsync().ConfigureAwait(false))
         {
-            action();
+            // What could be handled has been: what is left is a runspace that was closed.
+            await call().ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 }

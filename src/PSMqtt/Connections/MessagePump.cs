@@ -16,25 +16,22 @@ internal sealed class MessagePump : IDisposable
     // Of a job that nobody looks at.
     private const int ErrorsKept = 1000;
 
-    // Runs in the user's runspace after the actions of the events before it. A delegate is all that it needs to know.
-    private const string MarkerAction = "$Event.Sender.Invoke()";
-
     private static readonly TimeSpan s_patience = TimeSpan.FromMilliseconds(250);
 
     private readonly PSEventManager _events;
     private readonly EventActions _actions;
     private readonly MqttMessageSource _source;
-    private readonly string _markerIdentifier = $"PSMqtt.MessagePump.{Guid.NewGuid()}";
     private readonly CancellationTokenSource _stop = new();
     private readonly CancellationToken _stopped;
     private readonly PSEventSubscriber _subscriber;
-    private readonly PSEventSubscriber _marker;
     private readonly PSObject? _messageData;
     private readonly int _batchSize;
     private readonly List<ErrorRecord> _earlierErrors = [];
     private volatile Turn? _turn;
+    private volatile Task _mark = Task.CompletedTask;
     private long _triggersLeft;
     private int _isStopped;
+    private int _isDisposed;
 
     /// <summary>Subscribes the action. Nothing happens before <see cref="Start"/>. On the pipeline thread.</summary>
     /// <param name="events">The runspace's events.</param>
@@ -58,8 +55,7 @@ internal sealed class MessagePump : IDisposable
             supportEvent: false,
             forwardEvent: false,
             settings.MaxTriggerCount);
-        _marker = events.SubscribeEvent(
-            null, null, _markerIdentifier, null, ScriptBlock.Create(MarkerAction), supportEvent: true, forwardEvent: false, maxTriggerCount: 0);
+        _actions.AddUser();
 
         // Unregister-Event, Stop-Job, Remove-Job, a reached MaxTriggerCount, and the end of the runspace.
         _subscriber.Unsubscribed += (_, _) => Stop();
@@ -80,7 +76,11 @@ internal sealed class MessagePump : IDisposable
     {
         Stop();
         _events.UnsubscribeEvent(_subscriber);
-        _events.UnsubscribeEvent(_marker);
+        if (Interlocked.Exchange(ref _isDisposed, 1) == 0)
+        {
+            _actions.RemoveUser();
+        }
+
         _stop.Dispose();
     }
 
@@ -118,38 +118,36 @@ internal sealed class MessagePump : IDisposable
 
     private async ValueTask HandOverAsync(MqttSubscription subscription)
     {
-        if (!TryTake(subscription, out MqttMessage[] messages))
+        await _actions.BeginTurnAsync(_stopped).ConfigureAwait(false);
+        try
         {
-            return;
+            if (TryTake(subscription, out MqttMessage[] messages))
+            {
+                Turn turn = new(messages) { MayBeFollowed = true };
+                Begin(turn);
+                await TurnsHaveEndedAsync(turn.Ended).ConfigureAwait(false);
+            }
         }
-
-        Turn turn = new(messages) { MayBeFollowed = true };
-        Begin(turn);
-        await TurnsHaveEndedAsync(turn.Ended).ConfigureAwait(false);
+        finally
+        {
+            _actions.EndTurn();
+        }
     }
 
-    // Waits for the action, and the one that may follow it. One that was left by a break or an exit of the user's does not say that it has run: the marker
+    // Waits for the action, and the one that may follow it. One that was left by a break or an exit of the user's does not say that it has run: the mark
     // shows it. It also wakes a runspace whose pipeline ended just when the event came, and so did not see it.
     private async Task TurnsHaveEndedAsync(TaskCompletionSource ended)
     {
-        bool isMarked = false;
         while (!ended.Task.IsCompleted)
         {
             Turn turn = _turn!;
-            if (!isMarked && !await EndsSoonAsync(ended.Task).ConfigureAwait(false) && ReferenceEquals(turn, _turn))
+            if (!await EndsSoonAsync(ended.Task).ConfigureAwait(false) && _mark.IsCompleted && ReferenceEquals(turn, _turn))
             {
-                isMarked = true;
-                Mark(() =>
-                {
-                    isMarked = false;
-                    End(turn, mayBeFollowed: false);
-                });
-            }
-            else if (isMarked)
-            {
-                await EndsSoonAsync(ended.Task).ConfigureAwait(false);
+                _mark = _actions.MarkAsync(() => End(turn, mayBeFollowed: false));
             }
         }
+
+        await _mark.WaitAsync(_stopped).ConfigureAwait(false);
     }
 
     private async ValueTask<bool> EndsSoonAsync(Task task)
@@ -193,7 +191,7 @@ internal sealed class MessagePump : IDisposable
     {
         _triggersLeft--;
         _turn = turn;
-        Raise(_subscriber.SourceIdentifier, [_source, new MqttMessageReceivedEventArgs(turn.Messages), (Func<bool, bool>)(begins => Step(turn, begins))], _messageData);
+        _actions.Raise(_subscriber.SourceIdentifier, _source, [_source, new MqttMessageReceivedEventArgs(turn.Messages), (Func<bool, bool>)(begins => Step(turn, begins))], _messageData);
     }
 
     // Called by the action's frame, on the pipeline thread, before the action and after it. PowerShell runs an action again that Ctrl+C has interrupted:
@@ -235,7 +233,7 @@ internal sealed class MessagePump : IDisposable
 
         if (_earlierErrors.Count > 0)
         {
-            Mark(() =>
+            _ = _actions.MarkAsync(() =>
             {
                 RestoreErrors();
                 turn.Ended.TrySetResult();
@@ -243,8 +241,8 @@ internal sealed class MessagePump : IDisposable
             return;
         }
 
-        // A second event for the same round of PowerShell's costs next to nothing: it need not be woken for it.
-        if (mayBeFollowed && _triggersLeft > 0 && !_stopped.IsCancellationRequested && TryTake(subscription, out MqttMessage[] messages))
+        // A second event for the same round of PowerShell's costs next to nothing: it need not be woken for it. A mark would be the third.
+        if (mayBeFollowed && _mark.IsCompleted && _triggersLeft > 0 && !_stopped.IsCancellationRequested && TryTake(subscription, out MqttMessage[] messages))
         {
             Begin(new Turn(messages, turn.Ended));
         }
@@ -263,15 +261,6 @@ internal sealed class MessagePump : IDisposable
         }
 
         _earlierErrors.Clear();
-    }
-
-    // PowerShell runs actions one after the other, in the order of their events: so the action of the marker runs last.
-    private void Mark(Action action) => Raise(_markerIdentifier, [action, EventArgs.Empty], null);
-
-    private void Raise(string identifier, object[] arguments, PSObject? data)
-    {
-        _events.GenerateEvent(identifier, arguments[0], arguments, data, processInCurrentThread: true, waitForCompletionInCurrentThread: false);
-        _actions.HaveCome();
     }
 
     // An event whose action runs, or waits to.

@@ -18,9 +18,16 @@ public sealed class MqttConnection : IAsyncDisposable, IDisposable
     private readonly List<MqttSubscription> _queues = [];
     private readonly IReadOnlyList<IDisposable> _resources;
     private readonly ConnectionEvents _events;
-    private EventHandler<MqttPublishedEventArgs>? _published;
-    private EventHandler<MqttSubscriptionAnsweredEventArgs>? _subscribed;
-    private EventHandler<MqttSubscriptionAnsweredEventArgs>? _unsubscribed;
+    private readonly ConnectionEvent<MqttConnectionEventArgs> _connecting = new();
+    private readonly ConnectionEvent<MqttConnectionEventArgs> _connected = new();
+    private readonly ConnectionEvent<MqttConnectionEventArgs> _connectFailed = new();
+    private readonly ConnectionEvent<MqttConnectionEventArgs> _disconnected = new();
+    private readonly ConnectionEvent<MqttConnectionEventArgs> _stateChanged = new();
+    private readonly ConnectionEvent<MqttMessageDroppedEventArgs> _messageDropped = new();
+    private readonly ConnectionEvent<MqttMessageUndeliveredEventArgs> _messageUndelivered = new();
+    private readonly ConnectionEvent<MqttPublishedEventArgs> _published;
+    private readonly ConnectionEvent<MqttSubscriptionAnsweredEventArgs> _subscribed;
+    private readonly ConnectionEvent<MqttSubscriptionAnsweredEventArgs> _unsubscribed;
     private Task? _closing;
 
     internal MqttConnection(MqttClient client, string? name, MqttSubscriptionOptions subscriptionDefaults, IReadOnlyList<IDisposable> resources)
@@ -35,128 +42,90 @@ public sealed class MqttConnection : IAsyncDisposable, IDisposable
         Undelivered = new UndeliveredWatch(client);
         Reference = new ReferenceWatch(client);
         _events = new ConnectionEvents(this);
-        client.Connecting += (_, step) => _events.Raise(Connecting, step);
-        client.Connected += (_, step) => _events.Raise(Connected, step);
-        client.ConnectFailed += (_, step) => _events.Raise(ConnectFailed, step);
-        client.Disconnected += (_, step) => _events.Raise(Disconnected, step);
-        client.StateChanged += (_, step) => _events.Raise(StateChanged, step);
-        client.MessageDropped += (_, drop) => _events.Raise(MessageDropped, drop);
-        client.MessageUndelivered += (_, undelivered) => _events.Raise(MessageUndelivered, undelivered);
+        _published = new(() => client.Published += OnPublished, () => client.Published -= OnPublished);
+        _subscribed = new(() => client.Subscribed += OnSubscribed, () => client.Subscribed -= OnSubscribed);
+        _unsubscribed = new(() => client.Unsubscribed += OnUnsubscribed, () => client.Unsubscribed -= OnUnsubscribed);
+        client.Connecting += (_, step) => _events.Raise(_connecting.Handlers, step);
+        client.Connected += (_, step) => _events.Raise(_connected.Handlers, step);
+        client.ConnectFailed += (_, step) => _events.Raise(_connectFailed.Handlers, step);
+        client.Disconnected += (_, step) => _events.Raise(_disconnected.Handlers, step);
+        client.StateChanged += (_, step) => _events.Raise(_stateChanged.Handlers, step);
+        client.MessageDropped += (_, drop) => _events.Raise(_messageDropped.Handlers, drop);
+        client.MessageUndelivered += (_, undelivered) => _events.Raise(_messageUndelivered.Handlers, undelivered);
         OfClient.Add(client, this);
     }
 
     /// <summary>Raised before each attempt to connect.</summary>
-    public event EventHandler<MqttConnectionEventArgs>? Connecting;
+    public event EventHandler<MqttConnectionEventArgs>? Connecting
+    {
+        add => _connecting.Add(value);
+        remove => _connecting.Remove(value);
+    }
 
     /// <summary>Raised when a connection has been made, the first one and every later one.</summary>
-    public event EventHandler<MqttConnectionEventArgs>? Connected;
+    public event EventHandler<MqttConnectionEventArgs>? Connected
+    {
+        add => _connected.Add(value);
+        remove => _connected.Remove(value);
+    }
 
     /// <summary>Raised when an attempt to connect has failed.</summary>
-    public event EventHandler<MqttConnectionEventArgs>? ConnectFailed;
+    public event EventHandler<MqttConnectionEventArgs>? ConnectFailed
+    {
+        add => _connectFailed.Add(value);
+        remove => _connectFailed.Remove(value);
+    }
 
     /// <summary>Raised when a connection has ended, by its owner, the server or the network.</summary>
-    public event EventHandler<MqttConnectionEventArgs>? Disconnected;
+    public event EventHandler<MqttConnectionEventArgs>? Disconnected
+    {
+        add => _disconnected.Add(value);
+        remove => _disconnected.Remove(value);
+    }
 
     /// <summary>Raised with each of these four, in one sequence: State, Explanation, Error, ReasonCode and RetryIn say what has happened.</summary>
-    public event EventHandler<MqttConnectionEventArgs>? StateChanged;
+    public event EventHandler<MqttConnectionEventArgs>? StateChanged
+    {
+        add => _stateChanged.Add(value);
+        remove => _stateChanged.Remove(value);
+    }
 
     /// <summary>Raised when a full queue has dropped messages: once for a subscription, until the handlers have run.</summary>
-    public event EventHandler<MqttMessageDroppedEventArgs>? MessageDropped;
+    public event EventHandler<MqttMessageDroppedEventArgs>? MessageDropped
+    {
+        add => _messageDropped.Add(value);
+        remove => _messageDropped.Remove(value);
+    }
 
     /// <summary>
     /// Raised when a message of QoS 1 or 2 that was accepted could not be delivered, and nobody waits for it any more: one that an earlier run has left with
     /// <c>-SessionPath</c>, for example.
     /// </summary>
-    public event EventHandler<MqttMessageUndeliveredEventArgs>? MessageUndelivered;
+    public event EventHandler<MqttMessageUndeliveredEventArgs>? MessageUndelivered
+    {
+        add => _messageUndelivered.Add(value);
+        remove => _messageUndelivered.Remove(value);
+    }
 
     /// <summary>Raised when a message sent over this connection has had its last acknowledgement, or a rejection; with QoS 0 when it is on its way.</summary>
     public event EventHandler<MqttPublishedEventArgs>? Published
     {
-        add
-        {
-            lock (_lock)
-            {
-                // The engine makes the event only where somebody wants it.
-                if (_published is null)
-                {
-                    Client.Published += OnPublished;
-                }
-
-                _published += value;
-            }
-        }
-
-        remove
-        {
-            lock (_lock)
-            {
-                _published -= value;
-                if (_published is null)
-                {
-                    Client.Published -= OnPublished;
-                }
-            }
-        }
+        add => _published.Add(value);
+        remove => _published.Remove(value);
     }
 
     /// <summary>Raised when the server has answered a SUBSCRIBE: for each filter, with the granted QoS or the reason why not.</summary>
     public event EventHandler<MqttSubscriptionAnsweredEventArgs>? Subscribed
     {
-        add
-        {
-            lock (_lock)
-            {
-                // The engine makes the event only where somebody wants it.
-                if (_subscribed is null)
-                {
-                    Client.Subscribed += OnSubscribed;
-                }
-
-                _subscribed += value;
-            }
-        }
-
-        remove
-        {
-            lock (_lock)
-            {
-                _subscribed -= value;
-                if (_subscribed is null)
-                {
-                    Client.Subscribed -= OnSubscribed;
-                }
-            }
-        }
+        add => _subscribed.Add(value);
+        remove => _subscribed.Remove(value);
     }
 
     /// <summary>Raised when the server has answered an UNSUBSCRIBE: for each filter.</summary>
     public event EventHandler<MqttSubscriptionAnsweredEventArgs>? Unsubscribed
     {
-        add
-        {
-            lock (_lock)
-            {
-                // The engine makes the event only where somebody wants it.
-                if (_unsubscribed is null)
-                {
-                    Client.Unsubscribed += OnUnsubscribed;
-                }
-
-                _unsubscribed += value;
-            }
-        }
-
-        remove
-        {
-            lock (_lock)
-            {
-                _unsubscribed -= value;
-                if (_unsubscribed is null)
-                {
-                    Client.Unsubscribed -= OnUnsubscribed;
-                }
-            }
-        }
+        add => _unsubscribed.Add(value);
+        remove => _unsubscribed.Remove(value);
     }
 
     /// <summary>A number that no other connection of this process has.</summary>
@@ -349,11 +318,11 @@ public sealed class MqttConnection : IAsyncDisposable, IDisposable
         }
     }
 
-    private void OnPublished(object? sender, MqttPublishedEventArgs args) => _events.Raise(_published, args);
+    private void OnPublished(object? sender, MqttPublishedEventArgs args) => _events.Raise(_published.Handlers, args);
 
-    private void OnSubscribed(object? sender, MqttSubscriptionAnsweredEventArgs args) => _events.Raise(_subscribed, args);
+    private void OnSubscribed(object? sender, MqttSubscriptionAnsweredEventArgs args) => _events.Raise(_subscribed.Handlers, args);
 
-    private void OnUnsubscribed(object? sender, MqttSubscriptionAnsweredEventArgs args) => _events.Raise(_unsubscribed, args);
+    private void OnUnsubscribed(object? sender, MqttSubscriptionAnsweredEventArgs args) => _events.Raise(_unsubscribed.Handlers, args);
 
     // A subscription that has ended stays as long as it has messages to take.
     private MqttSubscription[] Snapshot(List<MqttSubscription> subscriptions)
