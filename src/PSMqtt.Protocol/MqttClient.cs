@@ -304,7 +304,7 @@ public sealed partial class MqttClient : IAsyncDisposable
         lock (_session.Gate)
         {
             Unclaimed.End(null, discard: false);
-            _session.Outbound.Close(static _ => new ObjectDisposedException(nameof(MqttClient)), _supervisor.KeepsMessages);
+            _session.Outbound.Close(static (_, _) => new ObjectDisposedException(nameof(MqttClient)), _supervisor.KeepsMessages);
             _session.Outbound.Stop();
         }
 

@@ -308,7 +308,7 @@ internal sealed class Connection
                 return;
             }
 
-            packet?.Write(Writer.Output, Limits.ProtocolVersion);
+            DisconnectRequest.Fit(packet, Limits.ProtocolVersion, Limits.MaximumPacketSize)?.Write(Writer.Output, Limits.ProtocolVersion);
             Writer.Seal();
         }
 

@@ -9,6 +9,9 @@ namespace PSMqtt.Protocol.Connections;
 /// </summary>
 internal sealed class Connector
 {
+    /// <summary>Why a server reference after the last of <see cref="ServerReferenceHops"/> is left alone.</summary>
+    public const string TooManyHops = "It is not followed: three references were followed already, and servers may refer to each other in a circle.";
+
     private const int ServerReferenceHops = 3;
 
     private static readonly MqttProtocolVersion[] s_versions =
@@ -171,9 +174,10 @@ internal sealed class Connector
                 ClientId = NewClientId();
                 _trace.Step($"{server} assigns no client identifier. Trying as '{ClientId}'.");
             }
-            catch (MqttConnectException e) when (e.ServerReference is not null && hops < ServerReferenceHops)
+            catch (MqttConnectException e) when (e.ServerReference is not null)
             {
-                if (!Follow(e.ServerReference, e.ReasonCode == MqttReasonCode.ServerMoved, out string? objection))
+                string? objection = TooManyHops;
+                if (hops == ServerReferenceHops || !Follow(e.ServerReference, e.ReasonCode == MqttReasonCode.ServerMoved, out objection))
                 {
                     if (objection is null)
                     {

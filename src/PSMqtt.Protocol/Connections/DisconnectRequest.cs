@@ -48,12 +48,11 @@ internal static class DisconnectRequest
                 nameof(wanted));
         }
 
-        var output = new OutgoingBytes();
-        Make(wanted, options, limits)!.Write(output, limits.ProtocolVersion);
-        if (output.Count > limits.MaximumPacketSize)
+        int size = Size(Make(wanted, options, limits)!);
+        if ((wanted.ReasonString is not null || wanted.UserProperties.Count > 0) && size > limits.MaximumPacketSize)
         {
             throw new ArgumentException(
-                $"The reason string and user properties make a DISCONNECT of {output.Count} bytes, and the server takes {limits.MaximumPacketSize}: "
+                $"The reason string and user properties make a DISCONNECT of {size} bytes, and the server takes {limits.MaximumPacketSize}: "
                 + "shorten them.",
                 nameof(wanted));
         }
@@ -78,5 +77,31 @@ internal static class DisconnectRequest
             ReasonString = wanted.ReasonString,
             UserProperties = wanted.UserProperties,
         };
+    }
+
+    /// <summary>
+    /// What of a DISCONNECT goes to a server that takes packets of so many bytes [MQTT-3.2.2-15]: all of it, or its reason code alone, for a connection
+    /// must end whatever the server takes.
+    /// </summary>
+    /// <param name="packet">The packet; <see langword="null"/>: none is wanted.</param>
+    /// <param name="version">The version of the connection: before 5.0 there is no limit.</param>
+    /// <param name="maximum">The server's Maximum Packet Size.</param>
+    /// <returns>The packet; <see langword="null"/>: the server does not take even that, and the end of the connection must do.</returns>
+    public static DisconnectPacket? Fit(DisconnectPacket? packet, MqttProtocolVersion version, long maximum)
+    {
+        if (packet is null || version != MqttProtocolVersion.V500 || Size(packet) <= maximum)
+        {
+            return packet;
+        }
+
+        var least = new DisconnectPacket { ReasonCode = packet.ReasonCode };
+        return Size(least) <= maximum ? least : null;
+    }
+
+    private static int Size(DisconnectPacket packet)
+    {
+        var output = new OutgoingBytes();
+        packet.Write(output, MqttProtocolVersion.V500);
+        return output.Count;
     }
 }

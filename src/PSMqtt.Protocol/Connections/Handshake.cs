@@ -190,6 +190,12 @@ internal sealed class Handshake
             case MqttPacketType.Disconnect when Version == MqttProtocolVersion.V500:
                 var disconnect = DisconnectPacket.Read(frame, Version);
                 disconnect.CheckFromServer();
+                if (!disconnect.ReasonCode.IsFailure())
+                {
+                    throw new MqttProtocolException(
+                        MqttReasonCode.ProtocolError, "MQTT-3.14.0-1", "The server sent DISCONNECT instead of CONNACK, and no reason with it.");
+                }
+
                 throw Refused(disconnect.ReasonCode, disconnect.ReasonString, disconnect.ServerReference);
             case MqttPacketType.Auth when Version == MqttProtocolVersion.V500:
                 throw new MqttProtocolException(

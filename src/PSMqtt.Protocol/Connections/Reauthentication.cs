@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Threading.Channels;
 using PSMqtt.Protocol.Packets;
 using PSMqtt.Protocol.Sessions;
@@ -103,9 +104,21 @@ internal sealed class Reauthentication
 
     private void SendAuth(Connection connection, MqttReasonCode code, string method, ReadOnlyMemory<byte>? data)
     {
+        var output = new OutgoingBytes();
+        new AuthPacket { ReasonCode = code, Method = method, Data = data?.ToArray() }.Write(output, MqttProtocolVersion.V500);
+        if (output.Count > connection.Limits.MaximumPacketSize)
+        {
+            throw new MqttConnectException(
+                MqttConnectPhase.Handshake,
+                MqttConnectFailure.AuthenticationFailed,
+                $"The data of the authentication '{method}' makes an AUTH of {output.Count:N0} bytes, and the server takes "
+                + $"{connection.Limits.MaximumPacketSize:N0} at most [MQTT-3.2.2-15]. Raise the server's limit.")
+            { Server = connection.Limits.Server };
+        }
+
         lock (_session.Gate)
         {
-            new AuthPacket { ReasonCode = code, Method = method, Data = data?.ToArray() }.Write(connection.Writer.Output, MqttProtocolVersion.V500);
+            connection.Writer.Output.Write(output.Written.Span);
         }
 
         _session.Flush();

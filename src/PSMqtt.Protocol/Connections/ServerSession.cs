@@ -81,7 +81,7 @@ internal sealed class ServerSession
     {
         var output = new OutgoingBytes();
         var packet = new DisconnectPacket { SessionExpirySeconds = request.SessionExpirySeconds is null ? null : 0 };
-        packet.Write(output, request.ProtocolVersion);
+        DisconnectRequest.Fit(packet, request.ProtocolVersion, result.Answer.MaximumPacketSize ?? uint.MaxValue)?.Write(output, request.ProtocolVersion);
         _trace.Packets(MqttTraceKind.Sent, output.Written, request.ProtocolVersion);
         await result.Transport.SendAsync(output.Written, cancellationToken).ConfigureAwait(false);
         await result.Transport.ShutdownAsync(cancellationToken).ConfigureAwait(false);

@@ -255,7 +255,7 @@ internal sealed class Supervisor : IDisposable
     /// <summary>A connection has ended: decides whether there shall be another, and waits.</summary>
     private async Task<bool> PauseAsync(ConnectionEnd end, bool isSuspicious, CancellationToken stop)
     {
-        string? objection = null;
+        string? objection = end.ServerReference is not null && _followed == MostFollowed ? Connector.TooManyHops : null;
         bool isFollowed = end.ServerReference is { } reference && _followed < MostFollowed
             && _connector.Follow(reference, end.ReasonCode == MqttReasonCode.ServerMoved, out objection);
         _followed += isFollowed ? 1 : 0;
@@ -483,11 +483,15 @@ internal sealed class Supervisor : IDisposable
     private void CloseSession(Exception? reason, bool keepExchanges, bool keepsSubscriptions)
     {
         string why = reason is null ? "The client was disconnected" : $"The connection has ended for good ({reason.Message})";
+
+        // A session that only this client has ends with it.
+        bool goesOn = !_isRetired || _options.SessionStore is not null;
         _session.Outbound.Close(
-            topic => new MqttOperationException(
+            (topic, isKept) => new MqttOperationException(
                 MqttOperation.Publish,
                 MqttOperationFailure.Disconnected,
-                $"{why} before the server had acknowledged the message for '{topic}'. It may or may not have been delivered.",
+                $"{why} before the server had acknowledged the message for '{topic}'. It may or may not have been delivered."
+                + (isKept && goesOn ? " It stays in the session: the next connection does what is left to do." : string.Empty),
                 reason)
             { Topic = topic },
             keepExchanges);

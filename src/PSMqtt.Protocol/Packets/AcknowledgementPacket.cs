@@ -6,6 +6,9 @@ namespace PSMqtt.Protocol.Packets;
 /// <summary>PUBACK, PUBREC, PUBREL or PUBCOMP.</summary>
 internal readonly struct AcknowledgementPacket : IMqttPacketBody
 {
+    /// <summary>The bytes of the longest that we send: one with a reason code.</summary>
+    public const int LongestSize = 5;
+
     private readonly IReadOnlyList<MqttUserProperty>? _userProperties;
 
     public AcknowledgementPacket(

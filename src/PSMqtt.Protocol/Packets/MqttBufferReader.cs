@@ -73,7 +73,7 @@ internal ref struct MqttBufferReader
                 if (current == 0 && shift > 0)
                 {
                     ProtocolViolation.ThrowMalformed(
-                        "MQTT-1.5.5-1", $"The {field} of a {MqttPropertyTable.OwnerName(Owner)} is not encoded in the fewest bytes.");
+                        "MQTT-1.5.5-1", $"The {field} of {MqttPropertyTable.OwnerName(Owner)} is not encoded in the fewest bytes.");
                 }
 
                 return value;
@@ -82,7 +82,7 @@ internal ref struct MqttBufferReader
             if (shift == 21)
             {
                 ProtocolViolation.ThrowMalformed(
-                    "MQTT-1.5.5-1", $"The {field} of a {MqttPropertyTable.OwnerName(Owner)} has more than four bytes.");
+                    "MQTT-1.5.5-1", $"The {field} of {MqttPropertyTable.OwnerName(Owner)} has more than four bytes.");
             }
         }
     }
@@ -121,7 +121,7 @@ internal ref struct MqttBufferReader
         ushort value = ReadUInt16("packet identifier");
         if (value == 0)
         {
-            ProtocolViolation.ThrowError(statement, $"A {Owner.Name()} has the packet identifier 0.");
+            ProtocolViolation.ThrowError(statement, $"{MqttPropertyTable.OwnerName(Owner, isFirst: true)} has the packet identifier 0.");
         }
 
         return value;
@@ -148,9 +148,9 @@ internal ref struct MqttBufferReader
     {
         if (_isProperties)
         {
-            ProtocolViolation.ThrowMalformed("MQTT-2.2.2.1", $"The properties of a {MqttPropertyTable.OwnerName(Owner)} end inside the {field}.");
+            ProtocolViolation.ThrowMalformed("MQTT-2.2.2.1", $"The properties of {MqttPropertyTable.OwnerName(Owner)} end inside the {field}.");
         }
 
-        ProtocolViolation.ThrowMalformed("MQTT-2.1.4", $"A {MqttPropertyTable.OwnerName(Owner)} ends inside its {field}.");
+        ProtocolViolation.ThrowMalformed("MQTT-2.1.4", $"{MqttPropertyTable.OwnerName(Owner, isFirst: true)} ends inside its {field}.");
     }
 }

@@ -95,7 +95,7 @@ internal static class MqttPacketReader
                 if (current == 0)
                 {
                     ProtocolViolation.ThrowMalformed(
-                        "MQTT-1.5.5-1", $"The remaining length of a {type.Name()} is not encoded in the fewest bytes.");
+                        "MQTT-1.5.5-1", $"The remaining length of {MqttPropertyTable.OwnerName(type)} is not encoded in the fewest bytes.");
                 }
 
                 return position + 1;
@@ -103,7 +103,7 @@ internal static class MqttPacketReader
 
             if (position == 4)
             {
-                ProtocolViolation.ThrowMalformed("MQTT-1.5.5-1", $"The remaining length of a {type.Name()} has more than four bytes.");
+                ProtocolViolation.ThrowMalformed("MQTT-1.5.5-1", $"The remaining length of {MqttPropertyTable.OwnerName(type)} has more than four bytes.");
             }
         }
 
@@ -121,7 +121,7 @@ internal static class MqttPacketReader
         if (type != MqttPacketType.Publish)
         {
             throw ProtocolViolation.Malformed(
-                "MQTT-2.1.3-1", $"The reserved flag bits of a {type.Name()} are {flags:X1}; they must be {(type is
+                "MQTT-2.1.3-1", $"The reserved flag bits of {MqttPropertyTable.OwnerName(type)} are {flags:X1}; they must be {(type is
                     MqttPacketType.PubRel or MqttPacketType.Subscribe or MqttPacketType.Unsubscribe ? 2 : 0)}.");
         }
 
@@ -133,10 +133,13 @@ internal static class MqttPacketReader
     [DoesNotReturn]
     private static void ThrowTooLarge(MqttPacketType type, int total, int maximum) =>
         throw new MqttProtocolException(
-            MqttReasonCode.PacketTooLarge, "MQTT-3.1.2-24", $"A {type.Name()} of {total} bytes was sent; the Maximum Packet Size is {maximum}.");
+            MqttReasonCode.PacketTooLarge,
+            "MQTT-3.1.2-24",
+            $"{MqttPropertyTable.OwnerName(type, isFirst: true)} of {total} bytes was sent; the Maximum Packet Size is {maximum}.");
 
     [DoesNotReturn]
     private static void ThrowPingWithBody(MqttPacketType type) =>
         throw ProtocolViolation.Malformed(
-            type == MqttPacketType.PingReq ? "MQTT-3.12.1" : "MQTT-3.13.1", $"A {type.Name()} has a body; its remaining length must be 0.");
+            type == MqttPacketType.PingReq ? "MQTT-3.12.1" : "MQTT-3.13.1",
+            $"{MqttPropertyTable.OwnerName(type, isFirst: true)} has a body; its remaining length must be 0.");
 }

@@ -69,7 +69,7 @@ internal ref struct MqttPropertyReader
         {
             ProtocolViolation.ThrowMalformed(
                 MqttPropertyTable.Section(owner),
-                $"The property length of a {MqttPropertyTable.OwnerName(owner)} is {length}, but only {packet.Remaining} bytes follow.");
+                $"The property length of {MqttPropertyTable.OwnerName(owner)} is {length}, but only {packet.Remaining} bytes follow.");
         }
 
         return packet.ReadBytes(length, "properties");
@@ -89,7 +89,7 @@ internal ref struct MqttPropertyReader
         {
             ProtocolViolation.ThrowError(
                 MqttPropertyTable.Section(_reader.Owner, Identifier),
-                $"A {MqttPropertyTable.OwnerName(_reader.Owner)} has the property {Identifier.Name()} more than once.");
+                $"{MqttPropertyTable.OwnerName(_reader.Owner, isFirst: true)} has the property {Identifier.Name()} more than once.");
         }
 
         _seen |= bit;
@@ -126,13 +126,13 @@ internal ref struct MqttPropertyReader
                 if (Identifier == MqttPropertyIdentifier.ResponseTopic && Bytes.IsEmpty)
                 {
                     ProtocolViolation.ThrowError(
-                        "MQTT-4.7.3-1", $"The Response Topic of a {MqttPropertyTable.OwnerName(_reader.Owner)} is empty.");
+                        "MQTT-4.7.3-1", $"The Response Topic of {MqttPropertyTable.OwnerName(_reader.Owner)} is empty.");
                 }
 
                 if (Identifier == MqttPropertyIdentifier.ResponseTopic && Bytes.ContainsAny((byte)'+', (byte)'#'))
                 {
                     ProtocolViolation.ThrowError(
-                        "MQTT-3.3.2-14", $"The Response Topic of a {MqttPropertyTable.OwnerName(_reader.Owner)} contains a wildcard.");
+                        "MQTT-3.3.2-14", $"The Response Topic of {MqttPropertyTable.OwnerName(_reader.Owner)} contains a wildcard.");
                 }
 
                 break;
@@ -162,12 +162,12 @@ internal ref struct MqttPropertyReader
     private readonly void ThrowValue(string rule) =>
         ProtocolViolation.ThrowError(
             MqttPropertyTable.Section(_reader.Owner, Identifier),
-            $"The property {Identifier.Name()} of a {MqttPropertyTable.OwnerName(_reader.Owner)} is {Number}; {rule}.");
+            $"The property {Identifier.Name()} of {MqttPropertyTable.OwnerName(_reader.Owner)} is {Number}; {rule}.");
 
     private readonly void ThrowNotAllowed(MqttPropertyIdentifier identifier) =>
         ProtocolViolation.ThrowMalformed(
             "MQTT-2.2.2.2",
             MqttPropertyTable.KindOf(identifier) == MqttPropertyKind.None
-                ? $"A {MqttPropertyTable.OwnerName(_reader.Owner)} has the unknown property 0x{(int)identifier:X2}."
-                : $"A {MqttPropertyTable.OwnerName(_reader.Owner)} has the property {identifier.Name()}, which it may not carry.");
+                ? $"{MqttPropertyTable.OwnerName(_reader.Owner, isFirst: true)} has the unknown property 0x{(int)identifier:X2}."
+                : $"{MqttPropertyTable.OwnerName(_reader.Owner, isFirst: true)} has the property {identifier.Name()}, which it may not carry.");
 }

@@ -157,8 +157,15 @@ internal static class MqttPropertyTable
         return $"MQTT-{section}.{place}";
     }
 
-    /// <summary>The name of what carries the properties, for messages.</summary>
-    public static string OwnerName(MqttPacketType owner) => owner == Will ? "will" : owner.Name();
+    /// <summary>The name of what carries the properties with its article, for messages: a CONNACK, an AUTH, a will.</summary>
+    /// <param name="owner">The packet, or <see cref="Will"/>.</param>
+    /// <param name="isFirst">Whether it begins the sentence.</param>
+    public static string OwnerName(MqttPacketType owner, bool isFirst = false)
+    {
+        string name = owner == Will ? "will" : owner.Name();
+        string article = isFirst ? "A" : "a";
+        return $"{article}{(name[0] is 'A' or 'U' ? "n" : string.Empty)} {name}";
+    }
 
     /// <summary>The name of a property as the specification writes it.</summary>
     public static string Name(this MqttPropertyIdentifier identifier) => identifier switch

@@ -43,7 +43,8 @@ internal static class MqttReasonCodeTable
     {
         if (!CodesOf(type).Contains(code))
         {
-            ProtocolViolation.ThrowError(StatementOf(type), $"A {type.Name()} has the reason code 0x{code:X2}, which it may not carry.");
+            ProtocolViolation.ThrowError(
+                StatementOf(type), $"{MqttPropertyTable.OwnerName(type, isFirst: true)} has the reason code 0x{code:X2}, which it may not carry.");
         }
 
         return (MqttReasonCode)code;

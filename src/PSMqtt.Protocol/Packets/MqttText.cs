@@ -29,12 +29,12 @@ internal static class MqttText
 
         if (!Utf8.IsValid(utf8))
         {
-            throw ProtocolViolation.Malformed("MQTT-1.5.4-1", $"The {field} of a {MqttPropertyTable.OwnerName(owner)} is not well-formed UTF-8.");
+            throw ProtocolViolation.Malformed("MQTT-1.5.4-1", $"The {field} of {MqttPropertyTable.OwnerName(owner)} is not well-formed UTF-8.");
         }
 
         if (utf8.Contains((byte)0))
         {
-            throw ProtocolViolation.Malformed("MQTT-1.5.4-2", $"The {field} of a {MqttPropertyTable.OwnerName(owner)} contains U+0000.");
+            throw ProtocolViolation.Malformed("MQTT-1.5.4-2", $"The {field} of {MqttPropertyTable.OwnerName(owner)} contains U+0000.");
         }
     }
 

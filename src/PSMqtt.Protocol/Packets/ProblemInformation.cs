@@ -14,7 +14,8 @@ internal static class ProblemInformation
         if (!isWanted && (reasonString is not null || userProperties.Count > 0))
         {
             throw ProtocolViolation.Error(
-                "MQTT-3.1.2-29", $"A {type.Name()} has a reason string or user properties, though CONNECT had asked for none.");
+                "MQTT-3.1.2-29",
+                $"{MqttPropertyTable.OwnerName(type, isFirst: true)} has a reason string or user properties, though CONNECT had asked for none.");
         }
     }
 }

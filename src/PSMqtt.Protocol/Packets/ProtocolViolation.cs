@@ -23,5 +23,5 @@ internal static class ProtocolViolation
 
     [DoesNotReturn]
     public static void ThrowTrailing(MqttPacketType type, int count) =>
-        throw Malformed("MQTT-2.1.4", $"The {type.Name()} has {count} bytes after its last field.");
+        throw Malformed("MQTT-2.1.4", $"The {type.Name()} has {count} byte{(count == 1 ? string.Empty : "s")} after its last field.");
 }

@@ -94,6 +94,12 @@ internal sealed class OutboundChannel
     /// <summary>Writes a PUBREL.</summary>
     public void Release(ushort packetIdentifier, MqttReasonCode reasonCode)
     {
+        if (Limits.MaximumPacketSize < AcknowledgementPacket.LongestSize)
+        {
+            // The server takes less than on an earlier connection, and cannot be told [MQTT-3.2.2-15].
+            return;
+        }
+
         OutgoingBytes output = _writer.Output;
         int before = output.Count;
         new AcknowledgementPacket(MqttPacketType.PubRel, packetIdentifier, reasonCode).Write(output, Limits.ProtocolVersion);

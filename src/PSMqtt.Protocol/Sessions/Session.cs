@@ -27,6 +27,7 @@ internal sealed class Session
     private TaskCompletionSource? _resume;
     private bool _awaitsWriter;
     private bool _keepsUnclaimed;
+    private long _maximumPacketSize;
     private long _receivedAt;
 
     public Session(MqttClientOptions options)
@@ -97,6 +98,7 @@ internal sealed class Session
         {
             _writer = writer;
             _version = limits.ProtocolVersion;
+            _maximumPacketSize = limits.MaximumPacketSize;
             _aliases = new InboundAliases(_version == MqttProtocolVersion.V500 ? _options.TopicAliasMaximum : 0);
             _keepsUnclaimed |= (isInherited && isSessionPresent) || Subscriptions.HasKept;
             if (!isSessionPresent)
@@ -163,6 +165,7 @@ internal sealed class Session
                 return true;
             case MqttPacketType.PubRel:
                 AcknowledgementPacket release = Checked(AcknowledgementPacket.Read(frame, _version));
+                RefuseUnanswerable(frame.Type);
                 Count(Inbound.Release(release.PacketIdentifier));
                 return true;
             case MqttPacketType.SubAck:
@@ -320,6 +323,7 @@ internal sealed class Session
         InboundEntry? entry = null;
         if (packet.QoS != MqttQualityOfService.AtMostOnce)
         {
+            RefuseUnanswerable(MqttPacketType.Publish);
             entry = Inbound.Receive(packet.PacketIdentifier, packet.QoS, packet.Duplicate);
             if (entry is null)
             {
@@ -369,6 +373,19 @@ internal sealed class Session
             {
                 _staging.Add(target);
             }
+        }
+    }
+
+    /// <summary>A server that wants an answer must take one.</summary>
+    private void RefuseUnanswerable(MqttPacketType type)
+    {
+        if (_maximumPacketSize < AcknowledgementPacket.LongestSize)
+        {
+            throw new MqttProtocolException(
+                MqttReasonCode.ImplementationSpecificError,
+                "MQTT-3.2.2-15",
+                $"The server sent {type.Name()}, which must be acknowledged, and takes packets of {_maximumPacketSize} bytes at most: too few for that. "
+                + "Raise its Maximum Packet Size.");
         }
     }
 

@@ -231,6 +231,13 @@ internal sealed class SubscriptionExchanges
 
     private void SendUnsubscribe(ServerSubscription server, UnsubscribeRequest? request)
     {
+        if (SubscriptionLimits.FindUnsubscribeProblem(server.Filter.ToString(), _limits!) is { } problem)
+        {
+            // It has the filter from an earlier connection, on which it took more. What comes for it finds nobody, and is acknowledged.
+            request?.Fail(problem);
+            return;
+        }
+
         var exchange = new UnsubscribeExchange(server, request is null ? [] : [request]);
         ushort packetIdentifier = _packetIdentifiers.Take(exchange);
         _unsubscribing.Add((packetIdentifier, exchange));

@@ -41,9 +41,7 @@ internal static class SubscriptionLimits
             Subscriptions = [wanted],
             UserProperties = userProperties,
         };
-        MqttPacketWriter measure = MqttPacketWriter.Measuring;
-        packet.WriteBody(ref measure, limits.ProtocolVersion);
-        int size = 1 + VariableByteInteger.GetSize(measure.Length) + measure.Length;
+        int size = GetSize(packet, limits);
         if (size > limits.MaximumPacketSize)
         {
             throw new MqttOperationException(
@@ -53,6 +51,28 @@ internal static class SubscriptionLimits
                 + "[MQTT-3.2.2-15]. Use a shorter filter, or raise the server's limit.")
             { Topic = wanted.Filter };
         }
+    }
+
+    /// <summary>Why an UNSUBSCRIBE cannot be sent to a server that takes less than when it was subscribed to; <see langword="null"/>: it can.</summary>
+    public static MqttOperationException? FindUnsubscribeProblem(string filter, MqttConnectResult limits)
+    {
+        int size = GetSize(new UnsubscribePacket { PacketIdentifier = 1, Filters = [filter] }, limits);
+        return size <= limits.MaximumPacketSize
+            ? null
+            : new MqttOperationException(
+                MqttOperation.Unsubscribe,
+                MqttOperationFailure.PacketTooLarge,
+                $"The server could not be asked to end the subscription to '{filter}': that makes a packet of {size:N0} bytes, and it takes "
+                + $"{limits.MaximumPacketSize:N0} at most by now [MQTT-3.2.2-15]. Raise the server's limit, or begin a new session.")
+            { Topic = filter };
+    }
+
+    private static int GetSize<T>(T packet, MqttConnectResult limits)
+        where T : IMqttPacketBody
+    {
+        MqttPacketWriter measure = MqttPacketWriter.Measuring;
+        packet.WriteBody(ref measure, limits.ProtocolVersion);
+        return 1 + VariableByteInteger.GetSize(measure.Length) + measure.Length;
     }
 
     private static MqttOperationException NotSupported(MqttTopicSubscription wanted, string why) => new(

@@ -174,6 +174,18 @@ public sealed class AuthenticationTests : ConnectionTest
         Assert.NotNull((await StepAsync(MqttConnectionState.Reconnecting)).Error);
     }
 
+    [Fact(DisplayName = "[MQTT-3.2.2-15] an AUTH that the server does not take is not sent: authenticating again fails, and so ends the connection")]
+    public async Task Again_with_too_much_to_say()
+    {
+        (MqttClient client, ScriptedPeer peer) = await ConnectedAsync(maximumPacketSize: 40);
+        Task again = client.ReauthenticateAsync();
+        await peer.ExpectDisconnectAsync(MqttReasonCode.UnspecifiedError);
+        peer.Dispose();
+        var error = await FailsAsync<MqttConnectException>(again);
+        Assert.Equal(MqttConnectFailure.AuthenticationFailed, error.Failure);
+        Assert.Contains("takes 40 at most", error.Message, StringComparison.Ordinal);
+    }
+
     [Fact(DisplayName = "a re-authentication nobody waits for any more, cancelled or timed out, does not disturb the connection when its answer comes")]
     public async Task Again_abandoned()
     {
@@ -213,7 +225,7 @@ public sealed class AuthenticationTests : ConnectionTest
 
     private static AuthPacket Step(byte[] data) => new() { ReasonCode = MqttReasonCode.ContinueAuthentication, Method = Scram, Data = data };
 
-    private async Task<(MqttClient Client, ScriptedPeer Peer)> ConnectedAsync(ManualTime? time = null)
+    private async Task<(MqttClient Client, ScriptedPeer Peer)> ConnectedAsync(ManualTime? time = null, uint? maximumPacketSize = null)
     {
         MqttClient client = Client(Options() with
         {
@@ -222,7 +234,7 @@ public sealed class AuthenticationTests : ConnectionTest
             KeepAlive = TimeSpan.Zero,
         });
         Task connect = client.ConnectAsync();
-        ScriptedPeer peer = await AuthenticateAsync("pencil");
+        ScriptedPeer peer = await AuthenticateAsync("pencil", maximumPacketSize);
         await connect.WaitAsync(Limit);
         await StepAsync(MqttConnectionState.Connecting);
         await StepAsync(MqttConnectionState.Connected);
@@ -230,7 +242,7 @@ public sealed class AuthenticationTests : ConnectionTest
     }
 
     /// <summary>The server's side of a connect, to its success.</summary>
-    private async Task<ScriptedPeer> AuthenticateAsync(string password)
+    private async Task<ScriptedPeer> AuthenticateAsync(string password, uint? maximumPacketSize = null)
     {
         var server = new ScramServer(password);
         ScriptedPeer peer = await Server.AcceptAsync();
@@ -242,7 +254,12 @@ public sealed class AuthenticationTests : ConnectionTest
         byte[]? signature = server.Final(answer.Data!);
         Assert.NotNull(signature);
         await peer.ExpectNothingBufferedAsync();
-        await peer.SendAsync(new ConnAckPacket { AuthenticationMethod = Scram, AuthenticationData = signature });
+        await peer.SendAsync(new ConnAckPacket
+        {
+            AuthenticationMethod = Scram,
+            AuthenticationData = signature,
+            MaximumPacketSize = maximumPacketSize,
+        });
         return peer;
     }
 }

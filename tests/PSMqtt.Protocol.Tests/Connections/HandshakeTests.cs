@@ -179,6 +179,19 @@ public sealed class HandshakeTests : ConnectionTest
         Assert.Equal((MqttConnectFailure.Refused, MqttReasonCode.ServerBusy, "later"), (error.Failure, error.ReasonCode!.Value, error.ReasonString));
     }
 
+    [Fact(DisplayName = "[MQTT-3.14.0-1] a DISCONNECT without a reason instead of CONNACK is a protocol error")]
+    public async Task Disconnect_instead_without_reason()
+    {
+        Task connect = Client(Options()).ConnectAsync();
+        using ScriptedPeer peer = await Server.AcceptAsync();
+        await peer.ExpectAsync<ConnectPacket>();
+        await peer.SendRawAsync("E0 00");
+        await peer.ExpectDisconnectAsync(MqttReasonCode.ProtocolError);
+        var error = await FailsAsync<MqttConnectException>(connect);
+        Assert.Equal(MqttConnectFailure.ProtocolError, error.Failure);
+        Assert.Equal("MQTT-3.14.0-1", Assert.IsType<MqttProtocolException>(error.InnerException).Statement);
+    }
+
     [Theory(DisplayName = "version negotiation: 5.0, then 3.1.1, then 3.1, however a server says no; the version is kept from then on")]
     [InlineData("20 03 00 84 00", "20 02 00 01")]
     [InlineData("20 02 00 01", "20 02 00 01")]
@@ -447,7 +460,9 @@ public sealed class HandshakeTests : ConnectionTest
                 new ConnAckPacket { ReasonCode = MqttReasonCode.UseAnotherServer, ServerReference = $"127.0.0.1:{Server.Port}" });
         }
 
-        Assert.Equal(MqttReasonCode.UseAnotherServer, (await FailsAsync<MqttConnectException>(connect)).ReasonCode);
+        var error = await FailsAsync<MqttConnectException>(connect);
+        Assert.Equal(MqttReasonCode.UseAnotherServer, error.ReasonCode);
+        Assert.Contains("three references were followed already", error.Message, StringComparison.Ordinal);
         Assert.False(Server.HasPendingConnection);
     }
 
@@ -494,7 +509,9 @@ public sealed class HandshakeTests : ConnectionTest
         }
 
         await peer.SendAsync(new DisconnectPacket { ReasonCode = MqttReasonCode.UseAnotherServer, ServerReference = $"127.0.0.1:{Server.Port}" });
-        Assert.True((await StepAsync(MqttConnectionState.Reconnecting)).RetryIn!.Value > TimeSpan.Zero);
+        MqttConnectionEventArgs step = await StepAsync(MqttConnectionState.Reconnecting);
+        Assert.True(step.RetryIn!.Value > TimeSpan.Zero);
+        Assert.Contains("three references were followed already", step.Explanation, StringComparison.Ordinal);
     }
 
     [Fact(DisplayName = "a message that comes in one piece with CONNACK is not lost")]

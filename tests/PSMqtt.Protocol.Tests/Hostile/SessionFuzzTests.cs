@@ -140,7 +140,7 @@ public sealed class SessionFuzzTests(ITestOutputHelper output)
         {
             lock (_session.Gate)
             {
-                _session.Outbound.Close(static _ => new OperationCanceledException(), keepExchanges: false);
+                _session.Outbound.Close(static (_, _) => new OperationCanceledException(), keepExchanges: false);
                 _session.Subscriptions.Clear(new OperationCanceledException(), isKept: false);
             }
 
