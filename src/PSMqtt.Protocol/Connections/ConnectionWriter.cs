@@ -176,8 +176,9 @@ internal sealed class ConnectionWriter : IThreadPoolWorkItem
 
             send.GetAwaiter().GetResult();
         }
-        catch (Exception e) when (e is IOException or ObjectDisposedException or MqttConnectException)
+        catch (Exception e)
         {
+            // Whatever a transport or a store throws, the connection is over: and neither a timer's thread nor whoever publishes may get it.
             Fail(e);
             return;
         }
@@ -251,7 +252,7 @@ internal sealed class ConnectionWriter : IThreadPoolWorkItem
                 more = Finish();
             }
         }
-        catch (Exception e) when (e is IOException or ObjectDisposedException or MqttConnectException)
+        catch (Exception e)
         {
             Fail(e);
         }
