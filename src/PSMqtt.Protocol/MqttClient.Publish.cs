@@ -70,12 +70,14 @@ public sealed partial class MqttClient
     public MqttPublisher CreatePublisher(bool keepResults = false, TimeSpan? timeout = null)
     {
         ObjectDisposedException.ThrowIf(_isDisposed, this);
+        OperationTimeouts.Check(timeout ?? Options.OperationTimeout);
         return new MqttPublisher(_session.Outbound, keepResults, timeout ?? Options.OperationTimeout);
     }
 
     private ValueTask<MqttPublishResult> Publish(in OutgoingMessage message, TimeSpan timeout, CancellationToken cancellationToken)
     {
         ObjectDisposedException.ThrowIf(_isDisposed, this);
+        OperationTimeouts.Check(timeout);
         return _session.Outbound.Publish(message, timeout, cancellationToken);
     }
 }

@@ -23,6 +23,7 @@ public sealed partial class MqttClient
     {
         ObjectDisposedException.ThrowIf(_isDisposed, this);
         ArgumentNullException.ThrowIfNull(filters);
+        OperationTimeouts.CheckWait(timeout ?? Options.OperationTimeout);
         options ??= new MqttSubscriptionOptions();
         MqttTopicSubscription[] wanted = Check(filters, options);
         var subscription = new MqttSubscription(
@@ -80,6 +81,7 @@ public sealed partial class MqttClient
     public Task UnsubscribeAsync(MqttSubscription subscription, TimeSpan? timeout = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(subscription);
+        OperationTimeouts.CheckWait(timeout ?? Options.OperationTimeout);
         return !ReferenceEquals(subscription.Client, this)
             ? throw new ArgumentException($"The subscription '{subscription.Name}' belongs to another client.", nameof(subscription))
             : WaitAsync(End(subscription, null), timeout, $"answer the end of the subscription to '{subscription.Name}'", cancellationToken);

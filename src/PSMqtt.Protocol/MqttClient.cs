@@ -152,6 +152,7 @@ public sealed partial class MqttClient : IAsyncDisposable
     public async Task<MqttConnectResult> ConnectAsync(TimeSpan timeout, CancellationToken cancellationToken = default)
     {
         ObjectDisposedException.ThrowIf(_isDisposed, this);
+        OperationTimeouts.CheckWait(timeout);
         using var time = new CancellationTokenSource(timeout, Options.TimeProvider);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(time.Token, cancellationToken);
         try
@@ -211,8 +212,11 @@ public sealed partial class MqttClient : IAsyncDisposable
     /// <returns>A task that ends when the server has accepted.</returns>
     /// <exception cref="InvalidOperationException">There is no connection, no authentication method, or an exchange is under way.</exception>
     /// <exception cref="TimeoutException">The server did not answer in time.</exception>
-    public Task ReauthenticateAsync(TimeSpan timeout, CancellationToken cancellationToken = default) =>
-        _supervisor.ReauthenticateAsync(timeout, cancellationToken);
+    public Task ReauthenticateAsync(TimeSpan timeout, CancellationToken cancellationToken = default)
+    {
+        OperationTimeouts.CheckWait(timeout);
+        return _supervisor.ReauthenticateAsync(timeout, cancellationToken);
+    }
 
     /// <summary>
     /// Acknowledges a message of a subscription with manual acknowledgement. Messages may be acknowledged in any order; what goes to the server keeps the

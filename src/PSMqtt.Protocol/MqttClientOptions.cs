@@ -49,7 +49,7 @@ public sealed record MqttClientOptions
 
     /// <summary>
     /// How long one attempt to connect may take, to CONNACK, however many servers there are: each has an equal share of what those before it have left.
-    /// Default: 30 seconds.
+    /// Default: 30 seconds; <see cref="Timeout.InfiniteTimeSpan"/> waits for ever, up to 49 days otherwise.
     /// </summary>
     public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(30);
 

@@ -133,7 +133,7 @@ public sealed class MqttSubscription : IAsyncDisposable
     /// <exception cref="TimeoutException">No message came in time.</exception>
     public async ValueTask<bool> WaitToReadAsync(TimeSpan timeout, CancellationToken cancellationToken = default)
     {
-        OperationTimeouts.Check(timeout);
+        OperationTimeouts.CheckWait(timeout);
         if (timeout == Timeout.InfiniteTimeSpan)
         {
             return await WaitToReadAsync(cancellationToken).ConfigureAwait(false);

@@ -3,13 +3,27 @@ namespace PSMqtt.Protocol;
 /// <summary>The time that an operation may take, where it waits for something of ours.</summary>
 internal static class OperationTimeouts
 {
+    /// <summary>The longest time that a timer takes: 49 days.</summary>
+    private static readonly TimeSpan s_longest = TimeSpan.FromMilliseconds(uint.MaxValue - 1);
+
     /// <summary>Refuses what is no time.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is negative, and not infinite.</exception>
     public static void Check(TimeSpan timeout)
     {
-        if (timeout != Timeout.InfiniteTimeSpan)
+        if (timeout < TimeSpan.Zero && timeout != Timeout.InfiniteTimeSpan)
         {
-            ArgumentOutOfRangeException.ThrowIfLessThan(timeout, TimeSpan.Zero);
+            throw new ArgumentOutOfRangeException(nameof(timeout), timeout, "A timeout is not negative; Timeout.InfiniteTimeSpan waits for ever.");
+        }
+    }
+
+    /// <summary>Refuses what is no time that a timer can wait for.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is negative or longer than 49 days, and not infinite.</exception>
+    public static void CheckWait(TimeSpan timeout)
+    {
+        Check(timeout);
+        if (timeout > s_longest)
+        {
+            throw new ArgumentOutOfRangeException(nameof(timeout), timeout, "A timeout is 49 days at most; Timeout.InfiniteTimeSpan waits for ever.");
         }
     }
 
@@ -24,7 +38,7 @@ internal static class OperationTimeouts
     {
         try
         {
-            await task.WaitAsync(timeout, timeProvider, cancellationToken).ConfigureAwait(false);
+            await task.WaitAsync(timeout > s_longest ? Timeout.InfiniteTimeSpan : timeout, timeProvider, cancellationToken).ConfigureAwait(false);
         }
         catch (TimeoutException) when (!task.IsCompleted)
         {

@@ -1,4 +1,5 @@
 using PSMqtt.Protocol.Packets;
+using PSMqtt.Protocol.Sessions;
 using PSMqtt.Protocol.Topics;
 using PSMqtt.Protocol.Transports;
 
@@ -104,6 +105,7 @@ internal static class OptionsValidation
         }
 
         AtMost(will.Payload.Length, "payload of the will");
+        new OutgoingMessage(will).ValidateFormat(Option);
         if (will.ResponseTopic is { } responseTopic)
         {
             TopicName.Validate(responseTopic, Option);
@@ -132,8 +134,8 @@ internal static class OptionsValidation
     {
         foreach (MqttUserProperty property in properties)
         {
-            MqttText.GetByteCount(property.Name, $"name of a user property of {owner}");
-            MqttText.GetByteCount(property.Value, $"value of a user property of {owner}");
+            MqttText.GetByteCount(property.Name ?? string.Empty, $"name of a user property of {owner}");
+            MqttText.GetByteCount(property.Value ?? string.Empty, $"value of a user property of {owner}");
         }
     }
 
@@ -156,9 +158,10 @@ internal static class OptionsValidation
 
     private static void Positive(TimeSpan value, string name)
     {
-        if (value <= TimeSpan.Zero && value != Timeout.InfiniteTimeSpan)
+        if ((value <= TimeSpan.Zero && value != Timeout.InfiniteTimeSpan) || value.TotalMilliseconds >= uint.MaxValue)
         {
-            throw new ArgumentOutOfRangeException(name, value, $"{name} must be more than zero.");
+            throw new ArgumentOutOfRangeException(
+                name, value, $"{name} must be more than zero and at most 49 days; Timeout.InfiniteTimeSpan waits for ever.");
         }
     }
 }

@@ -17,7 +17,9 @@ internal sealed class ConnectTime(TimeProvider timeProvider, TimeSpan whole)
         long begun = timeProvider.GetTimestamp();
         try
         {
-            return await attempt(Spent < whole ? whole - Spent : TimeSpan.Zero).ConfigureAwait(false);
+            TimeSpan left = whole == Timeout.InfiniteTimeSpan ? whole
+                : Spent < whole ? whole - Spent : TimeSpan.Zero;
+            return await attempt(left).ConfigureAwait(false);
         }
         finally
         {

@@ -99,7 +99,8 @@ internal sealed class Connector
         for (int i = 0; i < servers.Count; i++)
         {
             // A dead server must not cost the others their time, and a quick refusal leaves its own to them.
-            var time = new ConnectTime(_options.TimeProvider, left / (servers.Count - i));
+            bool isEndless = left == Timeout.InfiniteTimeSpan;
+            var time = new ConnectTime(_options.TimeProvider, isEndless ? left : left / (servers.Count - i));
             try
             {
                 return await NegotiateAsync(servers[i], time, makeConnect, cancellationToken).ConfigureAwait(false);
@@ -118,7 +119,7 @@ internal sealed class Connector
                 }
             }
 
-            left -= time.Spent;
+            left -= isEndless ? TimeSpan.Zero : time.Spent;
         }
 
         throw failure!;

@@ -21,6 +21,11 @@ internal static class DisconnectRequest
             throw new ArgumentException($"A client may not disconnect with the reason code {wanted.ReasonCode} [MQTT-3.14.2-1].", nameof(wanted));
         }
 
+        if (wanted.SessionExpiry is { } wantedExpiry && wantedExpiry != Timeout.InfiniteTimeSpan)
+        {
+            MqttSeconds.FromTimeSpan(wantedExpiry, nameof(wanted.SessionExpiry));
+        }
+
         if (limits is null)
         {
             return;

@@ -129,11 +129,7 @@ internal sealed class Supervisor : IDisposable
     /// <exception cref="ArgumentException">DISCONNECT cannot carry what the options say.</exception>
     public Task DisconnectAsync(MqttDisconnectOptions options, CancellationToken cancellationToken)
     {
-        if (options.DrainTimeout != Timeout.InfiniteTimeSpan)
-        {
-            ArgumentOutOfRangeException.ThrowIfLessThan(options.DrainTimeout, TimeSpan.Zero, nameof(options));
-        }
-
+        OperationTimeouts.CheckWait(options.DrainTimeout);
         DisconnectRequest.Check(options, _options, Limits);
         Task<Task> disconnect;
         bool isBegun;
@@ -487,13 +483,15 @@ internal sealed class Supervisor : IDisposable
         // A session that only this client has ends with it.
         bool goesOn = !_isRetired || _options.SessionStore is not null;
         _session.Outbound.Close(
-            (topic, isKept) => new MqttOperationException(
+            (operation, isKept) => new MqttOperationException(
                 MqttOperation.Publish,
                 MqttOperationFailure.Disconnected,
-                $"{why} before the server had acknowledged the message for '{topic}'. It may or may not have been delivered."
+                (operation.State == PublishState.Queued
+                    ? $"{why} before the message for '{operation.Topic}' could be sent."
+                    : $"{why} before the server had acknowledged the message for '{operation.Topic}'. It may or may not have been delivered.")
                 + (isKept && goesOn ? " It stays in the session: the next connection does what is left to do." : string.Empty),
                 reason)
-            { Topic = topic },
+            { Topic = operation.Topic },
             keepExchanges);
         _session.Subscriptions.Clear(new MqttOperationException(
             MqttOperation.Subscribe, MqttOperationFailure.Disconnected, $"{why} before the server had answered the subscription.", reason), keepsSubscriptions);

@@ -25,7 +25,8 @@ internal sealed class OperationDeadlines
     /// <returns>Its deadline, as a timestamp; <see cref="long.MaxValue"/> if it has none.</returns>
     public long Add(long started, TimeSpan timeout)
     {
-        if (timeout == Timeout.InfiniteTimeSpan)
+        // A time that the clock cannot count is for ever, too.
+        if (timeout == Timeout.InfiniteTimeSpan || timeout.TotalSeconds >= (double)(long.MaxValue - started) / _timeProvider.TimestampFrequency)
         {
             return long.MaxValue;
         }

@@ -238,20 +238,20 @@ internal sealed class OutboundExchanges
     }
 
     /// <summary>Every message is given up, and none accepted any more until <see cref="Open"/>.</summary>
-    /// <param name="reason">Makes what a message's owner is told, from its topic, and whether it stays in the session.</param>
+    /// <param name="reason">Makes what a message's owner is told, from the message, and whether it stays in the session.</param>
     /// <param name="keepExchanges">Whether messages of QoS 1 and 2 stay in the session, though nobody waits for them any more.</param>
-    public void Close(Func<string, bool, Exception> reason, bool keepExchanges)
+    public void Close(Func<PublishOperation, bool, Exception> reason, bool keepExchanges)
     {
         _isAccepting = false;
         foreach (PublishOperation operation in _lists.All())
         {
             if (!keepExchanges || operation.QoS == MqttQualityOfService.AtMostOnce)
             {
-                Outcomes.End(operation, reason(operation.Topic, false));
+                Outcomes.End(operation, reason(operation, false));
             }
             else if (_commits is null)
             {
-                operation.Fail(reason(operation.Topic, true));
+                operation.Fail(reason(operation, true));
             }
             else if (operation.IsCommitted)
             {

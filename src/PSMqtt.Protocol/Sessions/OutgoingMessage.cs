@@ -52,6 +52,20 @@ internal readonly struct OutgoingMessage
             throw new ArgumentException($"QoS {(int)QoS} does not exist: use 0, 1 or 2.", name);
         }
 
+        ValidateFormat(name);
+    }
+
+    /// <summary>Checks what the message says of its payload.</summary>
+    /// <param name="name">The caller's name for the message.</param>
+    /// <exception cref="ArgumentException">It is not so, or not what MQTT can say.</exception>
+    public void ValidateFormat(string name)
+    {
+        if (Properties is { PayloadFormat: > MqttPayloadFormat.Utf8 })
+        {
+            throw new ArgumentException(
+                $"The payload format {(int)Properties.PayloadFormat} of the message for '{Topic}' does not exist: use 0 (unspecified) or 1 (text).", name);
+        }
+
         if (Properties is { PayloadFormat: MqttPayloadFormat.Utf8 } && !Utf8.IsValid(Payload.Span))
         {
             throw new ArgumentException(

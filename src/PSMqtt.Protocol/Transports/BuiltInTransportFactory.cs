@@ -67,7 +67,8 @@ internal sealed class BuiltInTransportFactory(TcpConnector tcp, Func<string, str
         for (int i = 0; ; i++)
         {
             bool isLast = i == servers.Count - 1;
-            using var share = new CancellationTokenSource(isLast ? Timeout.InfiniteTimeSpan : options.ConnectTimeout / servers.Count, options.TimeProvider);
+            bool isEndless = isLast || options.ConnectTimeout == Timeout.InfiniteTimeSpan;
+            using var share = new CancellationTokenSource(isEndless ? Timeout.InfiniteTimeSpan : options.ConnectTimeout / servers.Count, options.TimeProvider);
             using var both = CancellationTokenSource.CreateLinkedTokenSource(share.Token, cancellationToken);
             try
             {
