@@ -25,7 +25,6 @@ internal sealed class EventActions
     private static readonly TimeSpan s_patience = TimeSpan.FromMilliseconds(250);
 
     private readonly PSEventManager _events;
-    private readonly string _markerIdentifier = $"PSMqtt.EventActions.{Guid.NewGuid()}";
     private readonly SemaphoreSlim _turn = new(1, 1);
     private readonly HashSet<TaskCompletionSource> _marks = [];
     private PSEventSubscriber? _marker;
@@ -49,30 +48,47 @@ internal sealed class EventActions
     /// <summary>There is somebody who raises events here. On the pipeline thread.</summary>
     public void AddUser()
     {
-        if (Interlocked.Increment(ref _users) == 1)
+        lock (_marks)
         {
-            _marker = _events.SubscribeEvent(
-                null, null, _markerIdentifier, null, ScriptBlock.Create(MarkerAction), supportEvent: true, forwardEvent: false, maxTriggerCount: 0);
+            _users++;
+            if (_marker is not null)
+            {
+                return;
+            }
+        }
+
+        PSEventSubscriber marker = _events.SubscribeEvent(
+            null, null, $"PSMqtt.EventActions.{Guid.NewGuid()}", null, ScriptBlock.Create(MarkerAction), supportEvent: true, forwardEvent: false, maxTriggerCount: 0);
+        lock (_marks)
+        {
+            _marker = marker;
         }
     }
 
     /// <summary>One of them raises none any more. When there is nobody left, nobody waits for marks.</summary>
     public void RemoveUser()
     {
-        if (Interlocked.Decrement(ref _users) > 0 || Interlocked.Exchange(ref _marker, null) is not { } marker)
-        {
-            return;
-        }
-
-        _events.UnsubscribeEvent(marker);
+        PSEventSubscriber? marker;
         TaskCompletionSource[] left;
         lock (_marks)
         {
+            if (--_users > 0)
+            {
+                return;
+            }
+
+            marker = _marker;
+            _marker = null;
             left = [.. _marks];
             _marks.Clear();
         }
 
         Array.ForEach(left, static mark => mark.TrySetResult());
+        if (marker is not null)
+        {
+            // Not under the lock: it waits for the action that runs.
+            _events.UnsubscribeEvent(marker);
+        }
     }
 
     /// <summary>Begins a turn, when those before it have ended.</summary>
@@ -125,6 +141,7 @@ internal sealed class EventActions
     public Task MarkAsync(Action action)
     {
         TaskCompletionSource mark = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        string identifier;
         lock (_marks)
         {
             if (_marker is null)
@@ -132,6 +149,7 @@ internal sealed class EventActions
                 return Task.CompletedTask;
             }
 
+            identifier = _marker.SourceIdentifier;
             _marks.Add(mark);
         }
 
@@ -145,7 +163,7 @@ internal sealed class EventActions
 
             mark.TrySetResult();
         };
-        Raise(_markerIdentifier, reached, [reached, EventArgs.Empty], null);
+        Raise(identifier, reached, [reached, EventArgs.Empty], null);
         return mark.Task;
     }
 }
