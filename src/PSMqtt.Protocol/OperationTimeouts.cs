@@ -4,7 +4,7 @@ namespace PSMqtt.Protocol;
 internal static class OperationTimeouts
 {
     /// <summary>The longest time that a timer takes: 49 days.</summary>
-    private static readonly TimeSpan s_longest = TimeSpan.FromMilliseconds(uint.MaxValue - 1);
+    public static TimeSpan Longest { get; } = TimeSpan.FromMilliseconds(uint.MaxValue - 1);
 
     /// <summary>Refuses what is no time.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is negative, and not infinite.</exception>
@@ -21,7 +21,7 @@ internal static class OperationTimeouts
     public static void CheckWait(TimeSpan timeout)
     {
         Check(timeout);
-        if (timeout > s_longest)
+        if (timeout > Longest)
         {
             throw new ArgumentOutOfRangeException(nameof(timeout), timeout, "A timeout is 49 days at most; Timeout.InfiniteTimeSpan waits for ever.");
         }
@@ -38,7 +38,7 @@ internal static class OperationTimeouts
     {
         try
         {
-            await task.WaitAsync(timeout > s_longest ? Timeout.InfiniteTimeSpan : timeout, timeProvider, cancellationToken).ConfigureAwait(false);
+            await task.WaitAsync(timeout > Longest ? Timeout.InfiniteTimeSpan : timeout, timeProvider, cancellationToken).ConfigureAwait(false);
         }
         catch (TimeoutException) when (!task.IsCompleted)
         {

@@ -31,6 +31,9 @@ internal static class OptionsValidation
         InRange(options.WillDelay, TimeSpan.Zero, TimeSpan.FromSeconds(uint.MaxValue), nameof(options.WillDelay));
         Positive(options.ConnectTimeout, nameof(options.ConnectTimeout));
         Positive(options.OperationTimeout, nameof(options.OperationTimeout));
+        InRange(options.Reconnect.Delay, TimeSpan.Zero, TimeSpan.MaxValue, nameof(ReconnectPolicy.Delay));
+        InRange(options.Reconnect.DelayMaximum, TimeSpan.Zero, TimeSpan.MaxValue, nameof(ReconnectPolicy.DelayMaximum));
+        ArgumentNullException.ThrowIfNull(options.Reconnect.Jitter);
         if (options.SessionExpiry != Timeout.InfiniteTimeSpan)
         {
             InRange(options.SessionExpiry, TimeSpan.Zero, TimeSpan.FromSeconds(uint.MaxValue), nameof(options.SessionExpiry));

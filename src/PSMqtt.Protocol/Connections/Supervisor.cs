@@ -282,7 +282,7 @@ internal sealed class Supervisor : IDisposable
 
         ReconnectPolicy policy = _options.Reconnect;
         TimeSpan delay = isFollowed ? TimeSpan.Zero
-            : isSuspicious || IsSlow(end) ? policy.DelayMaximum
+            : isSuspicious || IsSlow(end) ? Waitable(policy.DelayMaximum)
             : NextDelay();
         SetState(MqttConnectionState.Reconnecting);
         Raise(ConnectionStep.Disconnected, explanation, error, delay, end: end);
@@ -315,7 +315,7 @@ internal sealed class Supervisor : IDisposable
                 }
 
                 // What has worked before may work again, once somebody has put it right: but nobody is served by asking often.
-                TimeSpan delay = isHopeless ? _options.Reconnect.DelayMaximum : NextDelay();
+                TimeSpan delay = isHopeless ? Waitable(_options.Reconnect.DelayMaximum) : NextDelay();
                 Raise(ConnectionStep.ConnectFailed, e.Message, e, delay, failed);
                 await Task.Delay(delay, _timeProvider, stop).ConfigureAwait(false);
             }
@@ -324,9 +324,22 @@ internal sealed class Supervisor : IDisposable
 
     private TimeSpan NextDelay()
     {
-        TimeSpan delay = _options.Reconnect.Jitter(_options.Reconnect.GetDelayBound(_attempt++));
-        return delay < TimeSpan.Zero ? TimeSpan.Zero : delay;
+        TimeSpan bound = _options.Reconnect.GetDelayBound(_attempt++);
+        try
+        {
+            return Waitable(_options.Reconnect.Jitter(bound));
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            // What the user has for choosing a delay fails: that is no reason not to connect again.
+            _trace.Step($"The choice of a delay has failed, and its upper bound is used. {e.Message}");
+            return Waitable(bound);
+        }
     }
+
+    /// <summary>A delay that a timer takes.</summary>
+    private static TimeSpan Waitable(TimeSpan delay) =>
+        delay < TimeSpan.Zero ? TimeSpan.Zero : delay > OperationTimeouts.Longest ? OperationTimeouts.Longest : delay;
 
     private async Task<Connection> EstablishAsync(CancellationToken cancellationToken)
     {

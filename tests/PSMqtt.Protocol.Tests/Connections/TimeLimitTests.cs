@@ -49,6 +49,45 @@ public sealed class TimeLimitTests : ConnectionTest
         }
     }
 
+    [Fact(DisplayName = "a choice of a delay that fails takes its upper bound: the connection is made again")]
+    public async Task Failing_jitter()
+    {
+        (_, ScriptedPeer peer) = await ConnectAsync(Options() with
+        {
+            TimeProvider = Time,
+            KeepAlive = TimeSpan.Zero,
+            Reconnect = new ReconnectPolicy { Jitter = static _ => throw new InvalidOperationException("no dice") },
+        });
+        peer.Abort();
+        TimeSpan delay = (await StepAsync(MqttConnectionState.Reconnecting)).RetryIn!.Value;
+        Assert.Equal(TimeSpan.FromMilliseconds(250), delay);
+        await Time.TimerAsync(delay);
+        Time.Advance(delay);
+        using ScriptedPeer next = await Server.AcceptConnectedAsync();
+    }
+
+    [Fact(DisplayName = "a delay that no timer takes is waited for as long as one can, and ends with the client")]
+    public async Task Longest_delay()
+    {
+        (MqttClient client, ScriptedPeer peer) = await ConnectAsync(Options() with
+        {
+            Reconnect = new ReconnectPolicy { Jitter = static _ => TimeSpan.MaxValue },
+        });
+        peer.Abort();
+        Assert.Equal(49, (await StepAsync(MqttConnectionState.Reconnecting)).RetryIn!.Value.Days);
+        await client.DisposeAsync().AsTask().WaitAsync(Limit);
+    }
+
+    [Fact(DisplayName = "a negative delay before a reconnect is refused by name")]
+    public void Negative_delay()
+    {
+        TimeSpan time = TimeSpan.FromSeconds(-1);
+        var delay = Assert.Throws<ArgumentOutOfRangeException>(() => Client(Options() with { Reconnect = new ReconnectPolicy { Delay = time } }));
+        Assert.Equal("Delay", delay.ParamName);
+        var maximum = Assert.Throws<ArgumentOutOfRangeException>(() => Client(Options() with { Reconnect = new ReconnectPolicy { DelayMaximum = time } }));
+        Assert.Equal("DelayMaximum", maximum.ParamName);
+    }
+
     [Fact(DisplayName = "a session expiry that DISCONNECT cannot carry is refused, and the connection stays")]
     public async Task Session_expiry_of_disconnect()
     {
