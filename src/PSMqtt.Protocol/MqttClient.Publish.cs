@@ -78,6 +78,14 @@ public sealed partial class MqttClient
     {
         ObjectDisposedException.ThrowIf(_isDisposed, this);
         OperationTimeouts.Check(timeout);
-        return _session.Outbound.Publish(message, timeout, cancellationToken);
+        try
+        {
+            return _session.Outbound.Publish(message, timeout, cancellationToken);
+        }
+        catch (Exception e) when (e is MqttOperationException or SessionStoreException)
+        {
+            // Wrong arguments are refused at the call; how the operation ends, its task says, for whoever awaits many of them together.
+            return ValueTask.FromException<MqttPublishResult>(e);
+        }
     }
 }

@@ -30,6 +30,15 @@ public sealed class ServerLimitTests : SessionTest
         await Soon(allowed);
     }
 
+    [Fact(DisplayName = "A publish that the server does not allow fails by its task, so that many can be begun before the first is awaited")]
+    public async Task Fails_by_its_task()
+    {
+        (MqttClient client, ScriptedPeer _) = await ConnectAsync(MqttProtocolVersion.V500, new ConnAckPacket { MaximumQoS = QoS0 });
+        Task<MqttPublishResult>[] all = [client.PublishAsync("t", new byte[1], QoS1).AsTask(), client.PublishAsync("t", new byte[1], QoS0).AsTask()];
+        await Assert.ThrowsAsync<MqttOperationException>(() => all[0]);
+        await Soon(all[1]);
+    }
+
     [Fact(DisplayName = "[MQTT-3.2.2-14] a retained message fails where the server keeps none")]
     public async Task Retain_available()
     {
